@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory for stacks, from an arena of jemalloc or from mmap(2). */
+#include "alloc/arena.h"
+
+#include "alloc/heap.h"
+
+#if FILCH_JEMALLOC
+
+#include <jemalloc/jemalloc.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* What is put goes back to the system at once: stacks have a pool of their own that decides what to keep. */
+static bool decay_at_once(unsigned arena) {
+    size_t path[3], length = 3;
+    ssize_t decay_ms = 0;
+    if (mallctlnametomib("arena.0.dirty_decay_ms", path, &length) != 0) return false;
+    path[1] = arena;
+    return mallctlbymib(path, length, NULL, NULL, &decay_ms, sizeof decay_ms) == 0;
+}
+
+bool filch__arena_create(unsigned *arena) {
+    size_t size = sizeof *arena;
+    if (filch__alloc_fails() || mallctl("arenas.create", arena, &size, NULL, 0) != 0) return false;
+    if (!filch__alloc_fails() && decay_at_once(*arena)) return true;
+    filch__arena_destroy(*arena);
+    return false;
+}
+
+void filch__arena_destroy(unsigned arena) {
+    size_t path[3], length = 3;
+    if (mallctlnametomib("arena.0.destroy", path, &length) != 0) return;
+    path[1] = arena;
+    mallctlbymib(path, length, NULL, NULL, NULL, 0);
+}
+
+/* Without the thread cache, which would keep memory of an arena that is to be destroyed. */
+static int flags_of(unsigned arena) {
+    return (int)(MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE | MALLOCX_ALIGN((size_t)sysconf(_SC_PAGESIZE)));
+}
+
+void *filch__arena_get(unsigned arena, size_t size) {
+    return filch__alloc_fails() ? NULL : mallocx(size, flags_of(arena));
+}
+
+void filch__arena_put(unsigned arena, void *memory, size_t size) {
+    sdallocx(memory, size, flags_of(arena));
+}
+
+#else
+
+#include <sys/mman.h>
+
+bool filch__arena_create(unsigned *arena) {
+    *arena = 0;
+    return !filch__alloc_fails();
+}
+
+void filch__arena_destroy(unsigned arena) {
+    (void)arena;
+}
+
+void *filch__arena_get(unsigned arena, size_t size) {
+    (void)arena;
+    if (filch__alloc_fails()) return NULL;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void filch__arena_put(unsigned arena, void *memory, size_t size) {
+    (void)arena;
+    munmap(memory, size);
+}
+
+#endif

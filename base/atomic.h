@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Atomic accesses, each with its order in its name. Fields that are accessed by them are declared ATOMIC(type), and by
+ * nothing else once they are shared.
+ *
+ * There are no stand-alone fences (ThreadSanitizer does not see them), and every access goes through here, which is the
+ * seam of the schedule explorer: built with FILCH_EXPLORE, each access first lets the explorer run another thread, and
+ * a store that is not sequentially consistent may stay in the thread's store buffer for a while, as on x86.
+ */
+#ifndef FILCH_BASE_ATOMIC_H
+#define FILCH_BASE_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ATOMIC(type) type
+
+#ifdef FILCH_EXPLORE
+
+#include <stddef.h>
+
+void filch__explore_step(const void *object, const char *function, int line);      /* before a load */
+void filch__explore_exclusive(const void *object, const char *function, int line); /* before what is in the one order */
+void filch__explore_spin(const char *function, int line);
+void filch__explore_store(void *object, uint64_t value, size_t size, const char *function, int line);
+
+#define FILCH__STEP(object) filch__explore_step((object), __func__, __LINE__)
+#define FILCH__EXCLUSIVE(object) filch__explore_exclusive((object), __func__, __LINE__)
+#define FILCH__STORE(object, value, order)                                                                            \
+    filch__explore_store((object), (uint64_t)(value), sizeof *(object), __func__, __LINE__)
+
+#else
+
+#define FILCH__STEP(object) ((void)0)
+#define FILCH__EXCLUSIVE(object) ((void)0)
+#define FILCH__STORE(object, value, order) __atomic_store_n((object), (value), (order))
+
+#endif
+
+#define load_relaxed(object) (FILCH__STEP(object), __atomic_load_n((object), __ATOMIC_RELAXED))
+#define load_acquire(object) (FILCH__STEP(object), __atomic_load_n((object), __ATOMIC_ACQUIRE))
+#define load_seq_cst(object) (FILCH__STEP(object), __atomic_load_n((object), __ATOMIC_SEQ_CST))
+
+#define store_relaxed(object, value) FILCH__STORE(object, value, __ATOMIC_RELAXED)
+#define store_release(object, value) FILCH__STORE(object, value, __ATOMIC_RELEASE)
+#define store_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_store_n((object), (value), __ATOMIC_SEQ_CST))
+
+#define exchange_acquire(object, value) (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_ACQUIRE))
+#define exchange_acq_rel(object, value) (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_ACQ_REL))
+#define exchange_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_SEQ_CST))
+
+#define add_relaxed(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_add((object), (value), __ATOMIC_RELAXED))
+#define add_acq_rel(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_add((object), (value), __ATOMIC_ACQ_REL))
+#define add_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_add((object), (value), __ATOMIC_SEQ_CST))
+#define sub_acq_rel(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_sub((object), (value), __ATOMIC_ACQ_REL))
+#define sub_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_sub((object), (value), __ATOMIC_SEQ_CST))
+#define or_acq_rel(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_or((object), (value), __ATOMIC_ACQ_REL))
+#define or_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_or((object), (value), __ATOMIC_SEQ_CST))
+#define and_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_and((object), (value), __ATOMIC_SEQ_CST))
+
+/* Compare and swap: on failure `*expected` gets what was there. Never fails by chance. */
+#define cas_relaxed(object, expected, value)                                                                          \
+    (FILCH__EXCLUSIVE(object),                                                                                        \
+     __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+#define cas_acquire(object, expected, value)                                                                          \
+    (FILCH__EXCLUSIVE(object),                                                                                        \
+     __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+#define cas_acq_rel(object, expected, value)                                                                          \
+    (FILCH__EXCLUSIVE(object),                                                                                        \
+     __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+#define cas_seq_cst(object, expected, value)                                                                          \
+    (FILCH__EXCLUSIVE(object),                                                                                        \
+     __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+
+/* Adds to a counter that one thread writes and others read. */
+#define count_up(counter, value) store_relaxed((counter), __atomic_load_n((counter), __ATOMIC_RELAXED) + (value))
+
+/* A compiler's barrier: the one half of a pair whose other half is membarrier(2). */
+#define compiler_barrier() __asm__ volatile("" ::: "memory")
+
+/* Tells the processor that the caller spins. */
+static inline void spin_pause(void) {
+#if defined(FILCH_EXPLORE)
+    filch__explore_spin(__func__, __LINE__);
+#elif defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#define CACHE_LINE 64
+#define cache_aligned __attribute__((aligned(CACHE_LINE)))
+
+#endif

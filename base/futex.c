@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/futex.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
+    struct timespec deadline, *limit = NULL;
+    if (deadline_ns != INT64_MAX) {
+        if (deadline_ns < 0) deadline_ns = 0;
+        deadline.tv_sec = (time_t)(deadline_ns / 1000000000);
+        deadline.tv_nsec = (long)(deadline_ns % 1000000000);
+        limit = &deadline;
+    }
+    /* FUTEX_WAIT_BITSET takes an absolute point of CLOCK_MONOTONIC. */
+    long answer = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, NULL, FUTEX_BITSET_MATCH_ANY);
+    return !(answer < 0 && errno == ETIMEDOUT);
+}
+
+void filch__futex_wake(uint32_t *word, int count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}

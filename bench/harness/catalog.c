@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of workloads. */
+#include <string.h>
+
+#include "workload.h"
+
+extern const struct workload fib_workload, nqueens_workload, skynet_fork_workload, skynet_spawn_workload,
+    uts_t1_workload, uts_t3_workload, matmul_workload, sort_workload, flat_fork_workload, flat_spawn_workload,
+    flat_for_workload, yield_workload, yield_1000_workload, spawn_await_workload, spawn_many_workload,
+    suspended_workload, steal_latency_workload, idle_workload;
+
+const struct workload *const workloads[] = {
+    &fib_workload,
+    &nqueens_workload,
+    &skynet_fork_workload,
+    &skynet_spawn_workload,
+    &uts_t1_workload,
+    &uts_t3_workload,
+    &matmul_workload,
+    &sort_workload,
+    &flat_fork_workload,
+    &flat_spawn_workload,
+    &flat_for_workload,
+    &yield_workload,
+    &yield_1000_workload,
+    &spawn_await_workload,
+    &spawn_many_workload,
+    &suspended_workload,
+    &steal_latency_workload,
+    &idle_workload,
+    NULL,
+};
+
+const struct workload *workload_find(const char *name) {
+    const struct workload *const *workload = workloads;
+    while (*workload && strcmp((*workload)->name, name) != 0) workload++;
+    return *workload;
+}
+
+const struct entry *entry_find(const struct workload *workload, const char *system) {
+    for (const struct entry *entry = workload->systems; entry->system; entry++)
+        if (strcmp(entry->system, system) == 0) return entry;
+    return NULL;
+}
+
+static int64_t pick(const struct sizes *sizes, enum size size) {
+    return size == SIZE_FULL ? sizes->full : size == SIZE_QUICK ? sizes->quick : sizes->smoke;
+}
+
+int64_t entry_size(const struct workload *workload, const struct entry *entry, enum size size) {
+    int64_t own = pick(&entry->n, size);
+    return own ? own : pick(&workload->n, size);
+}
+
+int64_t operations_n(int64_t n, uint64_t checksum) {
+    (void)checksum;
+    return n;
+}

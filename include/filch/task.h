@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: started by filch_spawn, ended when their function returns, run by whichever worker takes them.
+ *
+ * A task costs 64 bytes until it waits; a task that waits keeps the stack that it stands on. A handle belongs to
+ * whoever spawned the task and is given up exactly once: by a filch_await that returns 0, or by filch_task_detach.
+ */
+#ifndef FILCH_TASK_H
+#define FILCH_TASK_H
+
+#include <filch/base.h>
+#include <filch/time.h>
+
+FILCH_BEGIN_DECLS
+
+typedef struct filch_task filch_task;
+
+/* How a task is made. NULL in place of options, and zero in a field, is the default. */
+typedef struct filch_task_options {
+    const char *name;  /* for reports; copied, cut at 31 bytes; default: none */
+    size_t stack_size; /* bytes, 16 KiB to 1 GiB, rounded up to a power of two; default: the runtime's */
+} filch_task_options;
+
+/*
+ * Starts `fn(arg)` as a task of the caller's runtime. It may run at once on another worker, or when the caller waits.
+ * Except on 0, `*task` is not written and nothing was started.
+ *
+ * Returns  0         `*task` holds the handle; with `task` NULL the task is detached from the start
+ *          -EINVAL   `fn` is NULL, or an option is out of range
+ *          -ENOMEM   no memory
+ *          -EPERM    the caller is not a task (use filch_runtime_spawn)
+ * Call     from a task
+ * Waits    no
+ * Orders   what the caller did before, before the task
+ * Keeps    `arg` and the function until the task has ended
+ */
+FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg, const filch_task_options *options);
+
+/*
+ * Waits until `task` has ended, and gives its handle up. The task may be called right here, on the caller's stack, if
+ * nobody has started it and there is no deadline.
+ *
+ * Returns  0            ended: its result is in `*result` unless that is NULL, and the handle is gone
+ *          -ETIMEDOUT   `deadline` passed first; the handle stays valid, `*result` is not written
+ *          -EINVAL      `task` is NULL
+ *          -EDEADLK     the caller is this task
+ * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts)
+ * Waits    yes; a task may continue on another worker
+ * Orders   all that the task did, before what follows this call
+ */
+FILCH_API FILCH_CHECK int filch_await(filch_task *task, int *result, filch_deadline deadline);
+
+/* Gives the handle of `task` up without waiting; its result is lost. NULL is nothing. From any thread; does not wait. */
+FILCH_API void filch_task_detach(filch_task *task);
+
+/* Whether `task` has ended, so that filch_await would not wait. From any thread; does not wait. */
+FILCH_API bool filch_task_done(const filch_task *task);
+
+/*
+ * The name that `task` was given, or "". The text lives as long as the task and its handle.
+ * From any thread that holds the handle, or for filch_self(); does not wait.
+ */
+FILCH_API const char *filch_task_name(const filch_task *task);
+
+/*
+ * The task that the caller runs in, or NULL outside tasks. The pointer is good for filch_task_name and for comparing;
+ * it is not a handle. From anywhere; does not wait.
+ */
+FILCH_API filch_task *filch_self(void);
+
+/*
+ * Lets others run: the task goes to the end of its worker's queue. Returns at once where nothing else is to be run.
+ * Call     from a task; from another thread it is sched_yield(2)
+ * Waits    yes; the task may continue on another worker
+ */
+FILCH_API void filch_yield(void);
+
+/*
+ * Waits until `deadline`.
+ *
+ * Returns  0
+ * Call     from a task, or from any thread
+ * Waits    yes; the task may continue on another worker. At least until the deadline, on the monotonic clock
+ */
+FILCH_API int filch_sleep_until(filch_deadline deadline);
+
+/* Waits for `duration_ns` nanoseconds, none if negative; otherwise as filch_sleep_until. */
+FILCH_API int filch_sleep(int64_t duration_ns);
+
+FILCH_END_DECLS
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is idle: the workers of a runtime that search and those that sleep, and how none sleeps while there is work.
+ * The protocol and its argument are in sched/idle.c.
+ */
+#ifndef FILCH_SCHED_IDLE_H
+#define FILCH_SCHED_IDLE_H
+
+#include <stdbool.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+
+struct filch__worker;
+struct filch_runtime;
+
+struct filch__idle {
+    ATOMIC(uint64_t) word cache_aligned; /* searching in the low half, sleeping in the high half */
+
+    struct filch__lock lock cache_aligned; /* over the list, and over changes of the high half */
+    struct filch__worker *sleepers;        /* who slept last is first: its caches are the warmest */
+    ATOMIC(uint64_t) wakes;                /* written under the lock */
+
+    struct filch__lock share_lock; /* over the workers' `asking` */
+};
+
+void filch__idle_init(struct filch__idle *idle);
+void filch__idle_fini(struct filch__idle *idle);
+
+static inline uint32_t idle_searching(uint64_t word) {
+    return (uint32_t)word;
+}
+
+static inline uint32_t idle_sleeping(uint64_t word) {
+    return (uint32_t)(word >> 32);
+}
+
+/*
+ * Wakes a worker if one sleeps and none searches. After work was published by a seq_cst store (the WAKE edge of each
+ * queue). From any thread.
+ */
+void filch__idle_notify(struct filch_runtime *runtime);
+
+/* Finds something to do for a worker that has nothing, sleeping as needed. NULL: the runtime ends. */
+void *filch__idle_find(struct filch__worker *worker);
+
+/* Wakes everybody, to look at the runtime's `ending`. */
+void filch__idle_wake_all(struct filch_runtime *runtime);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop that every pooled stack runs, and the switches between stacks.
+ *
+ * A stack belongs to whoever is suspended on it. The loop calls what has not begun as a plain function, on its own stack.
+ * If that waits, the stack is its, with the loop's frame at the bottom, and the worker goes on elsewhere: by one jump to
+ * the next suspended strand, or in a new loop on a fresh stack. When the strand has gone on, on whatever worker, and
+ * returns into the loop below it, that loop goes on as that worker's. A loop that takes a suspended strand leaves its own
+ * stack for good: nothing is on it.
+ *
+ * Order of a switch. Whatever makes the strand that was left visible to others (LAND_PARK, LAND_YIELD) is done after the
+ * jump, from the stack that was jumped to: before it, the context is not saved.
+ *
+ * Turns. Each choice of what to run is a turn of the worker. The bound: whatever stands at the old end of a worker's
+ * deque, at the head of its run queue, or at the head of the inject queue, is looked at within FAIR_TURNS turns of that
+ * worker (of any worker, for the inject queue). Timers that are due fire within TIMER_TURNS turns.
+ */
+#include <time.h>
+
+#include "base/clock.h"
+#include "sched/frame.h"
+#include "sched/runtime.h"
+#include "sched/task.h"
+
+enum {
+    FAIR_TURNS = 64,
+    TIMER_TURNS = 16,
+    CALM_PUSHES = 16,    /* pushes in a row that found nobody idle, after which the deque is closed */
+    NEXT_STREAK_MAX = 3, /* how often in a row the next slot goes before the run queue */
+};
+
+static void run_loop(struct filch__worker *worker);
+
+/* ----------------------------------------------------------------------------------------------------- switches */
+
+/* The worker's first act on the stack it has arrived on: disposes of what it left. */
+static void land(struct filch__worker *worker, void *context) {
+    filch__context_take_over(worker);
+    struct filch__waiter *left = worker->left;
+    switch (worker->landing) {
+    case LAND_NOTHING: break;
+    case LAND_THREAD: worker->thread_context = context; break;
+    case LAND_RETIRE: filch__stack_cache_put(&worker->stacks, worker->left_stack); break;
+    case LAND_YIELD:
+        left->context = context;
+        filch__worker_enqueue(worker, item_of_strand(left));
+        break;
+    case LAND_PARK:
+        left->context = context;
+        /* SAVED. A cause that is there already was set by a waker that could not enqueue it. */
+        if (or_acq_rel(&left->state, WAITER_PARKED) & WAITER_CAUSES) filch__worker_ready(worker, left);
+        break;
+    }
+}
+
+/* Where a pooled stack begins. */
+static void loop_entry(struct filch__transfer transfer) {
+    filch__context_arrived();
+    struct filch__worker *worker = transfer.data;
+    land(worker, transfer.from);
+    worker->deque.hot.task = NULL;
+    run_loop(worker);
+}
+
+/*
+ * Jumps to `target` on the stack `to`. Returns, on a stack that is jumped back to, the worker that did it, with what it
+ * left disposed of; the caller sets the worker's stack and task.
+ */
+static struct filch__worker *switch_to(struct filch__worker *worker, void *target, struct filch__stack *to,
+                                       enum landing landing, struct filch__waiter *left) {
+    struct filch__fiber *from = worker->stack == NULL ? &worker->thread_fiber : &worker->stack->fiber;
+    struct filch__fiber *fiber = to == NULL ? &worker->thread_fiber : &to->fiber;
+    worker->landing = landing;
+    worker->left = left;
+    worker->left_stack = worker->stack;
+    worker->stack = to;
+    worker->deque.hot.stack_low = to == NULL ? 0 : filch__worker_stack_low(to);
+    count_up(&worker->switches, 1);
+    filch__context_hand_over(worker);
+    struct filch__transfer back = filch__context_jump(target, worker, from, fiber, landing == LAND_RETIRE);
+    worker = back.data;
+    land(worker, back.from);
+    return worker;
+}
+
+/* A context that runs the loop on a fresh stack of the class, whose first item is `item` (or NULL). */
+static void *fresh_loop(struct filch__stack *stack, struct filch__worker *worker, void *item) {
+    worker->handed = item;
+    return filch__context_make(filch__stack_top(stack), stack->fiber.size, loop_entry);
+}
+
+static struct filch__stack *stack_of_class(struct filch__worker *worker, unsigned size_class) {
+    if (likely(size_class == worker->stacks.size_class)) return filch__stack_cache_get(&worker->stacks);
+    return filch__stack_pool_get(&worker->runtime->stacks, size_class);
+}
+
+static inline unsigned class_of_task(struct filch__worker *worker, const struct filch_task *task) {
+    return likely(task->extra == NULL) ? worker->stacks.size_class : task->extra->stack_class;
+}
+
+/* The class of stack that `item`, which has not begun, is to be run on; a forked call needs what its task asked for. */
+static inline unsigned class_of(struct filch__worker *worker, void *item) {
+    if (item_kind(item) == ITEM_TASK) return class_of_task(worker, item_task(item));
+    return class_of_task(worker, item_frame(item)->filch__task);
+}
+
+/* A stack that `item`, which may be NULL, can be run on. */
+static struct filch__stack *stack_for(struct filch__worker *worker, void *item) {
+    return stack_of_class(worker, item == NULL ? worker->stacks.size_class : class_of(worker, item));
+}
+
+static void nap(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
+/*
+ * There is no memory for another stack. What needs none can still go on: suspended strands, and `left` itself once it
+ * has a cause or, for a yield, at once. Returns whether `left` goes on; else `*item` is a strand to jump to, or `*stack`
+ * a stack after all.
+ */
+static bool make_do(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void **item,
+                    struct filch__stack **stack) {
+    for (;;) {
+        if (*item != NULL) filch__worker_enqueue(worker, *item);
+        *item = NULL;
+        if (landing == LAND_YIELD) return true;
+        if (load_acquire(&left->state) & WAITER_CAUSES) return true;
+        int64_t now_ns = filch__clock_now();
+        if (filch__timers_earliest(&worker->timers) <= now_ns) filch__timers_fire(&worker->timers, now_ns);
+        *item = filch__worker_next(worker);
+        if (*item != NULL && item_kind(*item) == ITEM_STRAND) return false;
+        *stack = stack_for(worker, *item);
+        if (*stack != NULL) return false;
+        nap();
+    }
+}
+
+void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
+    left->stack = worker->stack;
+    left->task = worker->deque.hot.task;
+    struct filch__stack *fresh = NULL;
+    if (item == NULL || item_kind(item) != ITEM_STRAND) {
+        fresh = stack_for(worker, item);
+        if (unlikely(fresh == NULL) && make_do(worker, left, landing, &item, &fresh)) return;
+    }
+    if (fresh == NULL) {
+        struct filch__waiter *strand = item_strand(item);
+        worker = switch_to(worker, strand->context, strand->stack, landing, left);
+    } else {
+        worker = switch_to(worker, fresh_loop(fresh, worker, item), fresh, landing, left);
+    }
+    worker->deque.hot.task = left->task;
+}
+
+/* Leaves the loop's own stack, on which nothing is, for the strand's. Does not return. */
+static void resume(struct filch__worker *worker, struct filch__waiter *strand) {
+    switch_to(worker, strand->context, strand->stack, LAND_RETIRE, NULL);
+    filch__die("internal: a retired stack was resumed");
+}
+
+/* Leaves the loop's own stack for another on which `item` can be run. Does not return but for want of memory. */
+static void run_elsewhere(struct filch__worker *worker, void *item) {
+    struct filch__stack *stack = stack_for(worker, item);
+    if (stack == NULL) return;
+    switch_to(worker, fresh_loop(stack, worker, item), stack, LAND_RETIRE, NULL);
+    filch__die("internal: a retired stack was resumed");
+}
+
+/* ---------------------------------------------------------------------------------------------------------- hop */
+
+struct hop {
+    filch_frame *frame;
+    struct filch__waiter parent;
+    int result;
+};
+
+static void hop_entry(struct filch__transfer transfer) {
+    filch__context_arrived();
+    struct filch__worker *worker = transfer.data;
+    land(worker, transfer.from);
+    struct hop *hop = worker->handed;
+    worker->handed = NULL;
+    hop->parent.context = transfer.from;
+    worker->deque.hot.task = hop->frame->filch__task;
+    hop->result = hop->frame->fn(hop->frame->arg);
+    worker = filch__worker_current(); /* perhaps another by now */
+    switch_to(worker, hop->parent.context, hop->parent.stack, LAND_RETIRE, NULL);
+    filch__die("internal: a retired stack was resumed");
+}
+
+bool filch__worker_hop(struct filch__worker *worker, filch_frame *frame) {
+    struct filch__stack *fresh = stack_of_class(worker, class_of(worker, frame));
+    if (fresh == NULL) return false;
+    struct hop hop = {.frame = frame, .parent = {.stack = worker->stack}};
+    void *task = worker->deque.hot.task;
+    worker->handed = &hop;
+    void *entry = filch__context_make(filch__stack_top(fresh), fresh->fiber.size, hop_entry);
+    worker = switch_to(worker, entry, fresh, LAND_NOTHING, NULL);
+    worker->deque.hot.task = task;
+    frame->filch__join = JOIN_DONE(hop.result);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------------- own queues */
+
+void filch__worker_enqueue(struct filch__worker *worker, void *item) {
+    if (unlikely(!filch__runqueue_push(&worker->runqueue, item))) {
+        filch__inject_push(&worker->runtime->inject, item); /* needs no memory */
+    }
+    if (!worker->alone) filch__idle_notify(worker->runtime);
+}
+
+void filch__worker_ready(struct filch__worker *worker, struct filch__waiter *strand) {
+    void *before = exchange_acq_rel(&worker->next, item_of_strand(strand));
+    if (before != NULL) filch__worker_enqueue(worker, before);
+}
+
+void filch__worker_pushed(struct filch__worker *worker) {
+    struct filch_runtime *runtime = worker->runtime;
+    if (load_seq_cst(&runtime->idle.word) != 0) {
+        worker->calm = 0;
+        filch__idle_notify(runtime);
+        return;
+    }
+    if (!runtime->closable || ++worker->calm < CALM_PUSHES) return;
+    worker->calm = 0;
+    filch__deque_close(&worker->deque);
+    if (load_seq_cst(&runtime->idle.word) == 0) return;
+    filch__deque_share(&worker->deque);
+    filch__idle_notify(runtime);
+}
+
+static void *take_next(struct filch__worker *worker) {
+    /* relaxed: a glance before the exchange, which is what counts */
+    if (load_relaxed(&worker->next) == NULL || worker->next_streak >= NEXT_STREAK_MAX) {
+        worker->next_streak = 0;
+        return NULL;
+    }
+    worker->next_streak++;
+    return exchange_acq_rel(&worker->next, NULL);
+}
+
+/* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
+static void *take_in_fairness(struct filch__worker *worker) {
+    if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
+        filch__timers_fire(&worker->timers, filch__clock_now());
+    }
+    switch (worker->turn % FAIR_TURNS) {
+    case 16: return filch__inject_pop(&worker->runtime->inject);
+    case 32:
+        /* A deque that is not added to is worked off from the young end, which is cheaper; the old end's turn comes too. */
+        if (worker->spawned == worker->spawned_before) return filch__deque_pop(&worker->deque);
+        worker->spawned_before = worker->spawned;
+        return filch__deque_pop_oldest(&worker->deque);
+    case 48: return filch__runqueue_pop(&worker->runqueue);
+    default: return NULL;
+    }
+}
+
+void *filch__worker_next(struct filch__worker *worker) {
+    void *item;
+    filch__deque_look(&worker->deque);
+    if (unlikely(++worker->turn % TIMER_TURNS == 0) && (item = take_in_fairness(worker)) != NULL) return item;
+    if ((item = take_next(worker)) != NULL) return item;
+    if ((item = filch__runqueue_pop(&worker->runqueue)) != NULL) return item;
+    if ((item = filch__deque_pop(&worker->deque)) != NULL) return item;
+    if (unlikely(load_relaxed(&worker->next) != NULL)) return exchange_acq_rel(&worker->next, NULL);
+    return filch__inject_pop(&worker->runtime->inject);
+}
+
+/* ------------------------------------------------------------------------------------------------------ the loop */
+
+static void run_loop(struct filch__worker *worker) {
+    for (;;) {
+        void *item = worker->handed;
+        worker->handed = NULL;
+        if (item == NULL) item = filch__worker_next(worker);
+        if (item == NULL) item = filch__idle_find(worker);
+        if (item == NULL) break;
+        if (item_kind(item) == ITEM_STRAND) resume(worker, item_strand(item));
+        if (unlikely(class_of(worker, item) != worker->stack->size_class)) {
+            run_elsewhere(worker, item);
+            filch__worker_enqueue(worker, item); /* no memory for such a stack now */
+            nap();
+            continue;
+        }
+        if (item_kind(item) == ITEM_TASK) {
+            filch__task_run(worker, item_task(item));
+        } else {
+            filch__frame_run(worker, item_frame(item));
+        }
+        worker = filch__worker_current(); /* perhaps another by now */
+    }
+    switch_to(worker, worker->thread_context, NULL, LAND_RETIRE, NULL);
+    filch__die("internal: a retired stack was resumed");
+}
+
+/* Called on the thread's own stack: the first loop, until the runtime ends. */
+void filch__worker_run(struct filch__worker *worker) {
+    struct filch__stack *stack = worker->left_stack; /* made beforehand, so that this cannot fail */
+    void *entry = fresh_loop(stack, worker, NULL);
+    worker->stack = NULL;
+    switch_to(worker, entry, stack, LAND_THREAD, NULL);
+}

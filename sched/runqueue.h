@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A growable FIFO of items with one producer, its worker, and many consumers: the worker takes the oldest, a thief takes
+ * the older half. All of them take by a CAS of `head`, so that taking several at once is as safe as taking one.
+ *
+ *                    owner worker    any other worker
+ *   push, pop            yes               no
+ *   steal_half       (as thief, into its own)   yes
+ *
+ * Invariants
+ *   I1  head and tail only grow; head <= tail.
+ *   I2  an item pushed once is taken once.
+ *
+ * Edges
+ *   PUBLISH  push: tail (seq_cst)   -> pop, steal: tail (acquire)   carries the slot and what the item points to
+ *   GROW     push: ring (release)   -> steal: ring (acquire)
+ *   RECYCLE  pop, steal: head (acq_rel)  -> push: head (acquire)    the consumer is done with the slot
+ *   WAKE     push: tail (seq_cst), then the idle word (seq_cst)  <->  sched/idle.c
+ */
+#ifndef FILCH_SCHED_RUNQUEUE_H
+#define FILCH_SCHED_RUNQUEUE_H
+
+#include <stdbool.h>
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "sched/ring.h"
+
+struct filch__runqueue {
+    /* the owner writes, any worker reads */
+    ATOMIC(int64_t) tail cache_aligned;
+    ATOMIC(struct filch__ring *) ring;
+    /* this worker only */
+    int64_t full_at; /* the tail at which there may be no more room */
+    bool alone;      /* nobody but the owner looks: no locked instructions; read-only after init */
+
+    ATOMIC(int64_t) head cache_aligned; /* any worker */
+};
+
+/* 0, or -ENOMEM. `alone` is false, and may be set before the first push. */
+int filch__runqueue_init(struct filch__runqueue *queue);
+void filch__runqueue_fini(struct filch__runqueue *queue);
+
+/* Makes room for `count` more items; false: no memory. */
+bool filch__runqueue_make_room(struct filch__runqueue *queue, int64_t count);
+
+/* Adds at the end. False: no memory, and nothing was added. On true the idle word may be read (WAKE). */
+bool filch__runqueue_push(struct filch__runqueue *queue, void *item);
+
+/* The oldest item, or NULL. */
+void *filch__runqueue_pop(struct filch__runqueue *queue);
+
+/*
+ * Takes the older half of `victim`'s items (at least one, at most 64): returns the oldest, and puts the others into
+ * `own`. NULL where there was nothing. `*lost` is set where another consumer was faster.
+ */
+void *filch__runqueue_steal_half(struct filch__runqueue *victim, struct filch__runqueue *own, bool *lost);
+
+/* How many items there are; exact where nobody pushes or takes. */
+static inline int64_t filch__runqueue_length(struct filch__runqueue *queue) {
+    /* In this order: a tail older than the head would give a negative length; seq_cst for the look before sleeping. */
+    int64_t head = load_seq_cst(&queue->head);
+    return load_seq_cst(&queue->tail) - head;
+}
+
+#endif

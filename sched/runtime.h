@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* A runtime's inside. Private to sched/. */
+#ifndef FILCH_SCHED_RUNTIME_H
+#define FILCH_SCHED_RUNTIME_H
+
+#include <filch/runtime.h>
+
+#include "alloc/alloc.h"
+#include "sched/idle.h"
+#include "sched/inject.h"
+#include "sched/worker.h"
+
+struct filch_runtime {
+    /* read-only after init */
+    char name[16];
+    unsigned worker_count;
+    unsigned search_max; /* how many workers may search at once */
+    unsigned stack_class;
+    bool closable;       /* membarrier(2) is to be had: deques may be closed */
+    struct filch__worker *workers;
+
+    /* any thread */
+    struct filch__idle idle;
+    struct filch__inject inject;
+    struct filch__slab_depot tasks;
+    struct filch__stack_pool stacks;
+    struct filch__lock extras_lock;        /* over freeing what a report may be reading */
+    ATOMIC(uint32_t) ending cache_aligned; /* 1: workers stop */
+    ATOMIC(uint32_t) closed;               /* 1: no more tasks from outside */
+    ATOMIC(uint32_t) entering;             /* threads that are spawning or waking from outside just now */
+    ATOMIC(uint32_t) quiet;                /* a futex: counts up when a worker goes to sleep while somebody waits */
+    ATOMIC(uint32_t) quiet_waiters;
+    ATOMIC(uint64_t) spawned_outside;      /* tasks spawned by threads that are no workers of this runtime */
+};
+
+/*
+ * Between these two, the runtime is not destroyed under a thread that is none of its workers; short, and without waiting.
+ * The caller must know otherwise that the runtime exists when it enters. Leaving is its last access.
+ */
+static inline void filch__runtime_enter(struct filch_runtime *runtime) {
+    add_seq_cst(&runtime->entering, 1);
+}
+
+static inline void filch__runtime_leave(struct filch_runtime *runtime) {
+    sub_seq_cst(&runtime->entering, 1);
+}
+
+/* Tells whoever waits for all tasks to end that a worker has run out of work. */
+void filch__runtime_quiet(struct filch_runtime *runtime);
+
+/* ------------------------------------------------------------------------------------------ sched/overflow.c */
+
+/* Has stack overflows of the calling thread's tasks reported; `memory` is for its signal stack. */
+void filch__overflow_watch(void *memory, size_t size);
+void filch__overflow_unwatch(void);
+size_t filch__overflow_stack_size(void);
+
+#endif

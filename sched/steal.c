@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/steal.h"
+
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "sched/runtime.h"
+
+/*
+ * What was just woken will be run by its victim at once, and is best left there: it is taken only when it has been seen
+ * to stay from one round to a later one.
+ */
+static void *steal_next(struct filch__worker *worker, struct filch__worker *victim) {
+    void *seen = load_relaxed(&victim->next); /* a glance; the CAS is what counts */
+    if (seen == NULL) return NULL;
+    if (seen != worker->suspect) {
+        worker->suspect = seen;
+        return NULL;
+    }
+    worker->suspect = NULL;
+    return cas_acq_rel(&victim->next, &seen, NULL) ? seen : NULL;
+}
+
+/* A few more tries where another thief was faster: then there is work. */
+static void *steal_from(struct filch__worker *worker, struct filch__worker *victim) {
+    void *item = NULL;
+    count_up(&worker->steal_tries, 1);
+    for (int tries = 0; tries < 4; tries++) {
+        bool lost = false;
+        switch (filch__deque_steal(&victim->deque, &item)) {
+        case STEAL_TAKEN: worker->stolen_at_ns = filch__clock_now(); return item;
+        case STEAL_LOST: lost = true; break;
+        case STEAL_PRIVATE: filch__deque_ask(&victim->deque); break;
+        case STEAL_EMPTY: break;
+        }
+        item = filch__runqueue_steal_half(&victim->runqueue, &worker->runqueue, &lost);
+        if (item != NULL) return item;
+        if (!lost) break;
+    }
+    return steal_next(worker, victim);
+}
+
+void *filch__steal_round(struct filch__worker *worker) {
+    struct filch_runtime *runtime = worker->runtime;
+    void *item = filch__inject_pop(&runtime->inject);
+    if (item != NULL) return item;
+    unsigned count = runtime->worker_count;
+    unsigned first = filch__choose(&worker->random, CHOICE_VICTIM, count);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned index = first + i < count ? first + i : first + i - count;
+        if (index == worker->index) continue;
+        item = steal_from(worker, &runtime->workers[index]);
+        if (item != NULL) {
+            count_up(&worker->steals, 1);
+            return item;
+        }
+    }
+    return NULL;
+}
+
+bool filch__steal_in_sight(struct filch_runtime *runtime) {
+    if (filch__inject_length(&runtime->inject) > 0) return true;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        struct filch__worker *victim = &runtime->workers[i];
+        if (filch__deque_in_sight(&victim->deque)) return true;
+        if (filch__runqueue_length(&victim->runqueue) > 0) return true;
+        /* Not the next slot: its worker serves it next. */
+    }
+    return false;
+}

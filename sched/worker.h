@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: a thread of a runtime, its two queues, and what it runs at the moment. Private to sched/.
+ */
+#ifndef FILCH_SCHED_WORKER_H
+#define FILCH_SCHED_WORKER_H
+
+#include <pthread.h>
+
+#include "alloc/alloc.h"
+#include "base/lock.h"
+#include "base/random.h"
+#include "context/context.h"
+#include "sched/deque.h"
+#include "sched/item.h"
+#include "sched/park.h"
+#include "sched/runqueue.h"
+#include "sched/timer.h"
+
+/* What is to be done with the stack that was left, once the next one runs. */
+enum landing {
+    LAND_NOTHING, /* a parent, which its child knows of */
+    LAND_THREAD,  /* the thread's own stack */
+    LAND_PARK,    /* `left` waits: it may be woken from now on */
+    LAND_YIELD,   /* `left` goes to the end of the run queue */
+    LAND_RETIRE,  /* nothing is on it: back to the cache */
+};
+
+struct filch__worker {
+    struct filch__deque deque; /* first, so that the hot part is at the worker's own address */
+
+    /* read-only after init */
+    struct filch_runtime *runtime;
+    unsigned index;
+    bool alone; /* the only worker: nobody steals, nobody is to be woken */
+
+    /* this worker only */
+    struct filch__stack *stack; /* that it runs on; NULL on the thread's own */
+    struct filch__waiter *left; /* who was left in the last switch, and */
+    enum landing landing;       /* what is to become of it */
+    struct filch__stack *left_stack;
+    void *handed;               /* an item that the next loop begins with */
+    uint32_t turn;
+    uint64_t spawned_before;    /* `spawned` at the last look at the old end of the deque */
+    uint32_t next_streak;       /* how often in a row the next slot was served */
+    uint32_t calm;              /* pushes in a row that found nobody idle */
+    bool searching;             /* counted as such in the idle word */
+    int64_t stolen_at_ns;       /* when it took the item that it runs from another, or 0 */
+    int64_t rest_ns;            /* how long it will rest after the next crumb */
+    void *suspect;              /* what it last saw in another's next slot */
+    struct filch__random random;
+    struct filch__slab_cache tasks;
+    struct filch__stack_cache stacks;
+    struct filch__fiber thread_fiber;
+    void *thread_context; /* where the loop goes back to when the runtime ends */
+    void *signal_stack;
+
+    /* the owner counts, anyone reads */
+    ATOMIC(uint64_t) spawned cache_aligned;
+    ATOMIC(uint64_t) completed;
+    ATOMIC(uint64_t) steals;
+    ATOMIC(uint64_t) steal_tries;
+    ATOMIC(uint64_t) parks;
+    ATOMIC(uint64_t) yields;
+    ATOMIC(uint64_t) switches;
+    ATOMIC(uint64_t) sleeps;
+
+    struct filch__runqueue runqueue;
+
+    ATOMIC(void *) next cache_aligned; /* the item just woken; the owner puts, any worker takes */
+
+    /* under the idle lock, but for the futex word */
+    int64_t asking;                      /* under the runtime's share lock: what its deque was asked */
+    ATOMIC(uint32_t) wake cache_aligned; /* 1: somebody has woken it */
+    bool listed;                         /* among the sleepers */
+    struct filch__worker *sleeper_next, *sleeper_prev;
+
+    struct filch__timers timers; /* any worker, under its lock */
+
+    pthread_t thread; /* the runtime's creator only */
+};
+
+/* The hot part of every thread that is no worker: see sched/current.c. */
+extern struct filch__hot filch__nobody;
+
+/* The worker that runs the caller, or NULL on any other thread. Read anew after each call that may switch. */
+static force_inline struct filch__worker *filch__worker_current(void) {
+    struct filch__hot *here = filch__here();
+    return here == &filch__nobody ? NULL : (struct filch__worker *)(void *)here;
+}
+
+/* Makes the calling thread a worker's, or (NULL) no worker's. */
+void filch__worker_set_current(struct filch__worker *worker);
+
+/* ------------------------------------------------------------------------------------------ sched/loop.c */
+
+/* Runs the worker on the calling thread until its runtime ends. */
+void filch__worker_run(struct filch__worker *worker);
+
+/* The next item of the worker's own sources, by turns, or NULL. */
+void *filch__worker_next(struct filch__worker *worker);
+
+/* Leaves the running stack, which `left` describes, for the next thing to do; `landing` is PARK or YIELD. */
+void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item);
+
+/* Makes a forked call on a fresh stack and returns when it has ended; false: no memory for one. */
+bool filch__worker_hop(struct filch__worker *worker, filch_frame *frame);
+
+/* `strand` may run: to the worker's next slot, and who was there to the run queue. */
+void filch__worker_ready(struct filch__worker *worker, struct filch__waiter *strand);
+
+/* `item` goes to the end of the run queue. */
+void filch__worker_enqueue(struct filch__worker *worker, void *item);
+
+/* After a push to a shared deque: wakes somebody, or makes it private once all have been busy for a while. */
+void filch__worker_pushed(struct filch__worker *worker);
+
+/* How many bytes of the running stack must be left for a call in place. */
+static inline uintptr_t filch__worker_stack_low(struct filch__stack *stack) {
+    return (uintptr_t)stack->fiber.low + stack->fiber.size / 2;
+}
+
+#endif
