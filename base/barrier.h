@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's half of an asymmetric barrier: one thread pays for a full barrier on all of them, so that the others need
- * only a compiler's one (compiler_barrier in base/atomic.h).
+ * The kernel's half of an asymmetric barrier: one thread pays for a full barrier on all of them, so that the others
+ * need only a compiler's one (compiler_barrier in base/atomic.h).
  */
 #ifndef FILCH_BASE_BARRIER_H
 #define FILCH_BASE_BARRIER_H

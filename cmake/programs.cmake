@@ -162,7 +162,7 @@ endif()
 
 # ------------------------------------------------------------------------------------------------ folders of their own
 
-foreach(folder bench tests/explore)
+foreach(folder bench tests/explore tests/migrate)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()

@@ -253,8 +253,7 @@ static int parent_waits(void *arg) {
         check_int(filch_join(&frame), 77);
         called = false;
         filch_fork(&frame, note_it, &called);
-        filch_sleep(1000);
-        check(called);
+        while (!called) filch_sleep(FILCH_US(50));
         check(!filch_reclaim(&frame));
         check_int(filch_frame_result(&frame), 77);
     }
