@@ -43,7 +43,7 @@
 enum {
     SEARCH_NS = 15000,     /* how long a worker searches before it sleeps */
     CRUMB_NS = 2000,       /* stolen work that lasted less was not worth the theft */
-    REST_NS_MIN = 1000,    /* how long the thief of a crumb rests; doubled with each in a row */
+    REST_NS_MIN = 1000,    /* how long the thief of a crumb from a rich victim rests; doubled with each in a row */
     REST_NS_MAX = 32000,
 };
 
@@ -209,7 +209,7 @@ static void *search(struct filch__worker *worker) {
         if (load_relaxed(&runtime->ending)) return NULL; /* a hint: it is looked at again before sleeping */
         int64_t now_ns = filch__clock_now();
         if (timer_is_due(worker, now_ns) || now_ns >= until_ns) return NULL;
-        for (int i = 0; i < 32; i++) spin_pause();
+        for (int i = 0; i < 8; i++) spin_pause();
     }
 }
 
@@ -229,13 +229,14 @@ static void sleep_until_woken(struct filch__worker *worker) {
 }
 
 /*
- * The thief of a crumb rests before it steals again: stealing one costs the victim a cache miss, and the thief more than
- * the crumb was worth. While it rests it is not idle, so that its victim may close its deque and work at full speed.
+ * A thief that takes one crumb after the other from a victim that has more rests before it steals again: stealing one
+ * costs the victim a cache miss, and the thief more than the crumb was worth. While it rests it is not idle, so that its
+ * victim may make its deque private and work at full speed.
  */
 static void rest_after_crumb(struct filch__worker *worker) {
     if (worker->stolen_at_ns == 0) return;
     int64_t now_ns = filch__clock_now();
-    bool crumb = now_ns - worker->stolen_at_ns < CRUMB_NS;
+    bool crumb = worker->victim_was_rich && now_ns - worker->stolen_at_ns < CRUMB_NS;
     worker->stolen_at_ns = 0;
     if (!crumb) {
         worker->rest_ns = 0;

@@ -66,7 +66,7 @@ static void loop_entry(struct filch__transfer transfer) {
  * Jumps to `target` on the stack `to`. Returns, on a stack that is jumped back to, the worker that did it, with what it
  * left disposed of; the caller sets the worker's stack and task.
  */
-static struct filch__worker *switch_to(struct filch__worker *worker, void *target, struct filch__stack *to,
+static inline struct filch__worker *switch_to(struct filch__worker *worker, void *target, struct filch__stack *to,
                                        enum landing landing, struct filch__waiter *left) {
     struct filch__fiber *from = worker->stack == NULL ? &worker->thread_fiber : &worker->stack->fiber;
     struct filch__fiber *fiber = to == NULL ? &worker->thread_fiber : &to->fiber;

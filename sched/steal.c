@@ -28,7 +28,10 @@ static void *steal_from(struct filch__worker *worker, struct filch__worker *vict
     for (int tries = 0; tries < 4; tries++) {
         bool lost = false;
         switch (filch__deque_steal(&victim->deque, &item)) {
-        case STEAL_TAKEN: worker->stolen_at_ns = filch__clock_now(); return item;
+        case STEAL_TAKEN:
+            worker->stolen_at_ns = filch__clock_now();
+            worker->victim_was_rich = filch__deque_in_sight(&victim->deque);
+            return item;
         case STEAL_LOST: lost = true; break;
         case STEAL_PRIVATE: filch__deque_ask(&victim->deque); break;
         case STEAL_EMPTY: break;

@@ -45,6 +45,7 @@ struct filch__worker {
     uint32_t next_streak;       /* how often in a row the next slot was served */
     uint32_t calm;              /* pushes in a row that found nobody idle */
     bool searching;             /* counted as such in the idle word */
+    bool victim_was_rich;       /* its victim's deque had more, when it last stole */
     int64_t stolen_at_ns;       /* when it took the item that it runs from another, or 0 */
     int64_t rest_ns;            /* how long it will rest after the next crumb */
     void *suspect;              /* what it last saw in another's next slot */

@@ -54,9 +54,14 @@ static void steal_all(struct filch__random *random) {
         bool last = load_acquire(&race.filling) == 0;
         void *item;
         switch (filch__deque_steal(&race.deque, &item)) {
-        case STEAL_TAKEN: take(item); break;
-        case STEAL_PRIVATE: ask(random); break;
-        case STEAL_LOST: break;
+        case STEAL_TAKEN:
+            take(item);
+            break;
+        case STEAL_PRIVATE:
+            ask(random);
+            break;
+        case STEAL_LOST:
+            break;
         case STEAL_EMPTY:
             if (last) return;
             break;
@@ -81,11 +86,13 @@ static void *thief(void *argument) {
 
 static void *pop(struct filch__random *random, int newest) {
     switch (below(random, 16)) {
-    case 0: return filch__deque_pop_oldest(&race.deque);
+    case 0:
+        return filch__deque_pop_oldest(&race.deque);
     case 1:
         if (filch__deque_pop_if_youngest(&race.deque, &race.pieces[newest].frame)) return &race.pieces[newest].frame;
         return NULL;
-    default: return filch__deque_pop(&race.deque);
+    default:
+        return filch__deque_pop(&race.deque);
     }
 }
 

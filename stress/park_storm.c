@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Park and wake, bare: waiters of tasks and of threads, woken by tasks and by threads, with deadlines that pass at about
- * the same time. Every wake must be received exactly once, a wait without a deadline must never end without one, and one
- * with a deadline must end.
+ * Park and wake, bare: waiters of tasks and of threads, woken by tasks and by threads, with deadlines that pass at
+ * about the same time. Every wake must be received exactly once, a wait without a deadline must never end without one,
+ * and one with a deadline must end.
  *
  * A slot holds at most one waiter. Who waits puts its waiter there and parks; who wakes takes it out by an exchange, so
- * that a wake belongs to one waiter; a waiter whose deadline passed takes itself out, or, if a waker was faster, waits for
- * the grant that is on its way.
+ * that a wake belongs to one waiter; a waiter whose deadline passed takes itself out, or, if a waker was faster, waits
+ * for the grant that is on its way.
  */
 #include "sched/park.h"
 #include "stress/stress.h"
@@ -60,9 +60,15 @@ static void take_part(struct filch__random *random) {
         struct slot *slot = &storm.slots[below(random, SLOTS)];
         switch (below(random, 4)) {
         case 0:
-        case 1: wake_one(slot); break;
-        case 2: filch_yield(); break;
-        default: wait_once(slot, random); break;
+        case 1:
+            wake_one(slot);
+            break;
+        case 2:
+            filch_yield();
+            break;
+        default:
+            wait_once(slot, random);
+            break;
         }
     }
     atomic_fetch_sub(&storm.waiting, 1);

@@ -57,7 +57,8 @@ static void play(struct owner *owner, struct filch__random *random) {
             must(filch__runqueue_push(&owner->queue, piece));
         }
         void *item;
-        for (uint32_t i = below(random, burst + 1); i > 0 && (item = filch__runqueue_pop(&owner->queue)); i--) take(item);
+        for (uint32_t i = below(random, burst + 1); i > 0 && (item = filch__runqueue_pop(&owner->queue)); i--)
+            take(item);
         for (uint32_t i = below(random, 4); i > 0; i--) steal(owner, random);
     }
     sub_acq_rel(&race.giving, 1);

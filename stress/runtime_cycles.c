@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runtimes made and destroyed over and over, with nothing, little or much to do meanwhile. Every task must have run, and
- * nothing of a runtime may be left on the heap. --cycles 10000 is the long form.
+ * Runtimes made and destroyed over and over, with nothing, little or much to do meanwhile. Every task must have run,
+ * and nothing of a runtime may be left on the heap. --cycles 10000 is the long form.
  */
 #include "alloc/alloc.h"
 #include "stress/stress.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trees of spawned tasks that are awaited with and without deadlines, detached, yielded and slept among, of random shape.
- * Every task must have run once, every result must be the right one, and the counters must agree at the end.
+ * Trees of spawned tasks that are awaited with and without deadlines, detached, yielded and slept among, of random
+ * shape. Every task must have run once, every result must be the right one, and the counters must agree at the end.
  */
 #include <errno.h>
 
@@ -47,7 +47,8 @@ static void spawn_children(struct node *node) {
     filch_task *tasks[CHILDREN_MAX] = {NULL};
     int count = 1 + (int)below(random, CHILDREN_MAX);
     for (int i = 0; i < count; i++) {
-        children[i] = (struct node){.round = node->round, .depth = node->depth - 1, .result = (int)below(random, 1 << 30)};
+        children[i] =
+            (struct node){.round = node->round, .depth = node->depth - 1, .result = (int)below(random, 1 << 30)};
         filch__random_init(&children[i].random, filch__random_next(random), (uint64_t)i);
         atomic_fetch_add_explicit(&node->round->spawned, 1, memory_order_relaxed);
         if (below(random, 8) == 0) {

@@ -5,8 +5,8 @@
  *     program [--seed N] [--seconds S] [--workers W] [--cycles C]
  *
  * A program works in rounds until its seconds are over (or, where it has been told a number of cycles, until those are
- * done), and checks after each that nothing was lost and nothing came twice. It exits with 0, or with 1 after a line with
- * the seed. A program that makes no progress for STRESS_STUCK_SECONDS has lost a wake-up: that is a failure too.
+ * done), and checks after each that nothing was lost and nothing came twice. It exits with 0, or with 1 after a line
+ * with the seed. A program that makes no progress for STRESS_STUCK_SECONDS has lost a wake-up: that is a failure too.
  */
 #ifndef FILCH_STRESS_STRESS_H
 #define FILCH_STRESS_STRESS_H
@@ -35,9 +35,10 @@ static struct {
 } stress;
 
 static inline void stress_verdict(bool ok) {
-    printf("{\"program\": \"%s\", \"seed\": %llu, \"seconds\": %g, \"workers\": %u, \"operations\": %llu, \"ok\": %s}\n",
-           stress.program, (unsigned long long)stress.seed, stress.seconds, stress.workers,
-           (unsigned long long)stress.operations, ok ? "true" : "false");
+    printf(
+        "{\"program\": \"%s\", \"seed\": %llu, \"seconds\": %g, \"workers\": %u, \"operations\": %llu, \"ok\": %s}\n",
+        stress.program, (unsigned long long)stress.seed, stress.seconds, stress.workers,
+        (unsigned long long)stress.operations, ok ? "true" : "false");
     fflush(stdout);
 }
 

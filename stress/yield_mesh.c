@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many tasks that yield, sleep, and pass tokens to one another by plain flags: each token must arrive, and no task may be
- * run by two workers at once.
+ * Many tasks that yield, sleep, and pass tokens to one another by plain flags: each token must arrive, and no task may
+ * be run by two workers at once.
  */
 #include "stress/stress.h"
 

@@ -7,9 +7,10 @@ struct node {
     int64_t first, leaves, sum;
 };
 
-static struct node child_of(const struct node *node, int i) {
-    int64_t each = node->leaves / CHILDREN;
-    return (struct node){.first = node->first + i * each, .leaves = each};
+/* Field by field: a struct that is returned is written in two halves and read as one, which stalls the processor. */
+static void child_init(struct node *child, const struct node *node, int i) {
+    child->leaves = node->leaves / CHILDREN;
+    child->first = node->first + i * child->leaves;
 }
 
 static int by_fork(void *arg) {
@@ -19,7 +20,7 @@ static int by_fork(void *arg) {
     if (node->leaves == 1) return 0;
     node->sum = 0;
     for (int i = 0; i < CHILDREN; i++) {
-        children[i] = child_of(node, i);
+        child_init(&children[i], node, i);
         filch_fork(&frames[i], by_fork, &children[i]);
     }
     for (int i = CHILDREN - 1; i >= 0; i--) {
@@ -42,7 +43,7 @@ static int directly(void *arg) {
     if (node->leaves == 1) return 0;
     node->sum = 0;
     for (int i = 0; i < CHILDREN; i++) {
-        children[i] = child_of(node, i);
+        child_init(&children[i], node, i);
         filch_fork(&frames[i], directly, &children[i]);
     }
     for (int i = CHILDREN - 1; i >= 0; i--) {
@@ -65,7 +66,7 @@ static int by_spawn(void *arg) {
     if (node->leaves == 1) return 0;
     node->sum = 0;
     for (int i = 0; i < CHILDREN; i++) {
-        children[i] = child_of(node, i);
+        child_init(&children[i], node, i);
         tasks[i] = must_spawn(by_spawn, &children[i]);
     }
     for (int i = CHILDREN - 1; i >= 0; i--) {

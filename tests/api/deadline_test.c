@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that time arithmetic saturates, that sleeps are never too short, that a deadline which passes leaves the handle as
- * it was, and that a task which ends just when its awaiter's deadline passes neither loses its result nor breaks anything.
+ * Proves that time arithmetic saturates, that sleeps are never too short, that a deadline which passes leaves the
+ * handle as it was, and that a task which ends just when its awaiter's deadline passes neither loses its result nor
+ * breaks anything.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +21,7 @@ TEST(deadline, after_saturates) {
     check(FILCH_US(5) == 5000 && FILCH_MS(5) == 5000000 && FILCH_NEVER.at_ns == INT64_MAX);
 }
 
-/* --------------------------------------------------------------------------------------------------------- sleep */
+/* ------------------------------------------------------------------------------------------------------- sleep */
 
 static int sleeps_are_long_enough(void *arg) {
     (void)arg;
@@ -81,7 +82,7 @@ TEST(deadline, many_sleepers_all_wake) {
     run_with_all(many_sleepers, NULL);
 }
 
-/* --------------------------------------------------------------------------------------------- await with a deadline */
+/* ------------------------------------------------------------------------------------------- await with a deadline */
 
 static int wait_for_flag(void *arg) {
     while (!atomic_load((atomic_bool *)arg)) filch_sleep(FILCH_US(100));
@@ -134,7 +135,7 @@ TEST(deadline, an_await_with_a_deadline_does_not_call_the_task_in_place) {
     run_with_all(deadline_of_unstarted, NULL);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- races */
+/* -------------------------------------------------------------------------------------------------------- races */
 
 struct ends_at {
     filch_deadline deadline;

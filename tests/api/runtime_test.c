@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that runtimes are made, shut down and destroyed as their header says, with tasks left over, with deadlines, and
- * many at once; that reports and counters tell what there is; and that an idle runtime uses no processor.
+ * Proves that runtimes are made, shut down and destroyed as their header says, with tasks left over, with deadlines,
+ * and many at once; that reports and counters tell what there is; and that an idle runtime uses no processor.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -27,11 +27,11 @@ static filch_runtime *make(unsigned workers) {
     return runtime;
 }
 
-/* ----------------------------------------------------------------------------------------------------- arguments */
+/* --------------------------------------------------------------------------------------------------- arguments */
 
 TEST(runtime, bad_options_are_answered_and_make_nothing) {
     static const filch_options bad[] = {
-        {.workers = FILCH_WORKERS_MAX + 1}, {.workers = UINT32_MAX}, {.stack_size = 1},
+        {.workers = FILCH_WORKERS_MAX + 1}, {.workers = UINT32_MAX},  {.stack_size = 1},
         {.stack_size = (16 << 10) - 1},     {.stack_size = SIZE_MAX}, {.stack_size = ((size_t)1 << 30) + 1},
     };
     filch_runtime *const untouched = (filch_runtime *)(uintptr_t)0x40, *runtime = untouched;
@@ -74,7 +74,7 @@ TEST(runtime, current_is_the_callers_own) {
     check_int(filch_runtime_destroy(b), 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------- shutdown */
+/* ----------------------------------------------------------------------------------------------------- shutdown */
 
 struct held {
     atomic_bool let_go;
@@ -205,8 +205,8 @@ TEST(runtime, after_shutdown_its_tasks_may_still_spawn_and_others_may_not) {
 }
 
 /*
- * The spawner is still in filch_runtime_spawn when its task, which has begun already, has the runtime destroyed. For the
- * sanitizers to see whether it touches the runtime afterwards.
+ * The spawner is still in filch_runtime_spawn when its task, which has begun already, has the runtime destroyed. For
+ * the sanitizers to see whether it touches the runtime afterwards.
  */
 struct hasty {
     filch_runtime *runtime;
@@ -250,7 +250,7 @@ TEST(runtime, may_be_destroyed_while_another_runtimes_worker_wakes_its_last_task
     check_int(filch_runtime_destroy(other), 0);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- counters */
+/* -------------------------------------------------------------------------------------------------------- counters */
 
 static int spawn_and_wait(void *arg) {
     (void)arg;
@@ -323,7 +323,7 @@ TEST(runtime, a_report_may_be_made_while_named_tasks_come_and_go) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- idle */
+/* ----------------------------------------------------------------------------------------------------------- idle */
 
 static int64_t processor_time_ns(void) {
     struct timespec time;
@@ -348,7 +348,7 @@ TEST(runtime, idle_uses_no_processor) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- many */
+/* ----------------------------------------------------------------------------------------------------------- many */
 
 static int count_up(void *arg) {
     atomic_fetch_add((atomic_uint *)arg, 1);
@@ -365,7 +365,8 @@ TEST(runtime, many_live_in_one_process) {
         runtimes[i] = make(1 + (unsigned)i % 4);
     }
     for (int k = 0; k < 50; k++) {
-        for (int i = 0; i < COUNT; i++) check_int(filch_runtime_spawn(runtimes[i], NULL, count_up, &counts[i], NULL), 0);
+        for (int i = 0; i < COUNT; i++)
+            check_int(filch_runtime_spawn(runtimes[i], NULL, count_up, &counts[i], NULL), 0);
     }
     for (int i = COUNT - 1; i >= 0; i--) check_int(filch_runtime_destroy(runtimes[i]), 0);
     for (int i = 0; i < COUNT; i++) check_int(counts[i], 50);

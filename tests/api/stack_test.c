@@ -39,8 +39,8 @@ struct wish {
 static int tasks_use_their_stacks(void *arg) {
     (void)arg;
     static struct wish wishes[] = {
-        {16 << 10, 6 << 10}, {32 << 10, 18 << 10}, {1 << 20, 900 << 10}, {0, 30 << 10}, {8 << 20, 7 << 20},
-        {100000, 90000},     {17 << 10, 18 << 10},
+        {16 << 10, 6 << 10}, {32 << 10, 18 << 10}, {1 << 20, 900 << 10}, {0, 30 << 10},
+        {8 << 20, 7 << 20},  {100000, 90000},      {17 << 10, 18 << 10},
     };
     enum { COUNT = sizeof wishes / sizeof wishes[0] };
     filch_task *tasks[COUNT * 4];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Proves that tasks run once, return what they return, have their names, and are given up exactly once; that each call
- * answers a bad argument as its header says; and that what a program must not do ends it with a line that names the rule.
+ * answers a bad argument as its header says; and that what a program must not do ends it with a line that names the
+ * rule.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -412,7 +413,9 @@ static void *submit(void *argument) {
     filch_task *task;
     for (int i = 0; i < foreign->rounds; i++) {
         switch (i % 3) {
-        case 0: check_int(filch_runtime_spawn(foreign->runtime, NULL, count_it, &foreign->count, NULL), 0); break;
+        case 0:
+            check_int(filch_runtime_spawn(foreign->runtime, NULL, count_it, &foreign->count, NULL), 0);
+            break;
         case 1:
             check_int(filch_runtime_spawn(foreign->runtime, &task, yield_then_count, &foreign->count, NULL), 0);
             check_int(filch_await(task, NULL, FILCH_NEVER), 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves the bound on fairness that sched/loop.c states, by counting turns and not time: with one worker, and others that
- * yield for ever, whatever stands at the old end of the deque, in the run queue or in the inject queue begins within 64
- * turns, and a timer that is due fires within 16. Each yield is one turn.
+ * Proves the bound on fairness that sched/loop.c states, by counting turns and not time: with one worker, and others
+ * that yield for ever, whatever stands at the old end of the deque, in the run queue or in the inject queue begins
+ * within 64 turns, and a timer that is due fires within 16. Each yield is one turn.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -70,7 +70,7 @@ TEST(yield, alone_it_returns) {
     check_int(yield_alone(NULL), 0); /* and on a thread that is no worker */
 }
 
-/* A hundred tasks that yield: the rounds of any two differ by no more than one, where one worker runs them in a circle. */
+/* A hundred tasks that yield: the rounds of any two differ by little, where one worker runs them. */
 static int go_round(void *arg) {
     int *mine = arg;
     for (int i = 0; i < 200; i++) {

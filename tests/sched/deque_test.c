@@ -79,15 +79,22 @@ static void step_steal(struct filch__deque *deque, struct model *model) {
         check_int(mode_of(deque), DEQUE_SHARED);
         check(model_oldest(model) == NULL);
         break;
-    case STEAL_PRIVATE: check(mode_of(deque) != DEQUE_SHARED && !in_sight); break;
-    case STEAL_LOST: check(false); /* there is one thread */
+    case STEAL_PRIVATE:
+        check(mode_of(deque) != DEQUE_SHARED && !in_sight);
+        break;
+    case STEAL_LOST:
+        check(false); /* there is one thread */
     }
 }
 
 static void step_mode(struct filch__deque *deque, struct model *model, uint32_t kind) {
     switch (kind) {
-    case 0: filch__deque_close(deque); break;
-    case 1: filch__deque_share(deque); break;
+    case 0:
+        filch__deque_close(deque);
+        break;
+    case 1:
+        filch__deque_share(deque);
+        break;
     case 2: {
         int64_t before = mode_of(deque);
         model->asking = filch__deque_ask(deque);
@@ -349,8 +356,8 @@ static void piece_take(struct race *race, void *item) {
 }
 
 /*
- * What a thief does with a private list: a searcher asks; one that is about to sleep asks, and shares after a barrier. It
- * is counted meanwhile, as a sleeper is in the idle word, so that no owner makes its list private between the two.
+ * What a thief does with a private list: a searcher asks; one that is about to sleep asks, and shares after a barrier.
+ * It is counted meanwhile, as a sleeper is in the idle word, so that no owner makes its list private between the two.
  */
 static void thief_asks(struct race *race, struct filch__random *random) {
     if (racing_below(random, 4) != 0) {
@@ -377,8 +384,11 @@ static void *thief(void *argument) {
             piece_take(race, item);
             stolen++;
             break;
-        case STEAL_PRIVATE: thief_asks(race, &random); break;
-        case STEAL_LOST: break;
+        case STEAL_PRIVATE:
+            thief_asks(race, &random);
+            break;
+        case STEAL_LOST:
+            break;
         case STEAL_EMPTY:
             if (done) {
                 add_relaxed(&race->stolen, stolen);
@@ -405,12 +415,14 @@ static void close_as_worker_does(struct race *race) {
 static void *take_one(struct race *race, struct filch__random *random, uint64_t newest) {
     struct filch__deque *deque = &race->deque;
     switch (racing_below(random, 16)) {
-    case 0: return filch__deque_pop_oldest(deque);
+    case 0:
+        return filch__deque_pop_oldest(deque);
     case 1: {
         filch_frame *frame = &race->pieces[newest].frame;
         return filch__deque_pop_if_youngest(deque, frame) ? frame : filch__deque_pop(deque);
     }
-    default: return filch__deque_pop(deque);
+    default:
+        return filch__deque_pop(deque);
     }
 }
 
@@ -472,7 +484,7 @@ TEST(deque, nothing_is_lost_nor_taken_twice_in_long_bursts) {
 }
 
 TEST(deque, nothing_is_lost_nor_taken_twice_while_its_list_is_private_now_and_then) {
-    if (RACING_UNDER_TSAN) return; /* it does not see membarrier(2), so no list is private under it */
+    if (RACING_UNDER_TSAN) return;          /* it does not see membarrier(2), so no list is private under it */
     if (!filch__barrier_register()) return; /* the kernel has none: likewise */
     run_race("deque race with private lists, 1 thief", 1000000, 1, 1, true);
     run_race("deque race with private lists, 1 thief, bursts", 1000000, 20, 1, true);

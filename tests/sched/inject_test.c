@@ -18,9 +18,12 @@ union body {
 
 static void *item_of(union body *body, uint64_t kind) {
     switch (kind % 3) {
-    case 0: return &body->frame;
-    case 1: return item_of_task(&body->task);
-    default: return item_of_strand(&body->strand);
+    case 0:
+        return &body->frame;
+    case 1:
+        return item_of_task(&body->task);
+    default:
+        return item_of_strand(&body->strand);
     }
 }
 

@@ -36,7 +36,7 @@ static inline uint32_t racing_below(struct filch__random *random, uint32_t count
 
 /* ------------------------------------------------------------------------------------------------------- tokens */
 
-/* What goes through a queue under test. `plain` is written before the push and read after the take, by plain accesses. */
+/* What goes through a queue under test. `plain` is written before the push, read after the take. */
 struct token {
     uint64_t plain;
     ATOMIC(uint32_t) taken;

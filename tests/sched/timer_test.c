@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Proves that timers fire in the order of their times, and those of equal times in the order in which they were set; that
- * a timer fires once and never early; and that one that was removed is gone.
+ * Proves that timers fire in the order of their times, and those of equal times in the order in which they were set;
+ * that a timer fires once and never early; and that one that was removed is gone.
  */
 #include "sched/timer.h"
 
