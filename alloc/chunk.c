@@ -13,6 +13,7 @@
 
 #include "alloc/arena.h"
 #include "alloc/heap.h"
+#include "alloc/recycle.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -92,6 +93,7 @@ static struct filch__stack *stack_make(struct filch__stack_chunk *chunk, unsigne
     size_t size = filch__chunk_stack_size(chunk->size_class);
     char *low = place_at(chunk, place) + filch__guard_size(size);
     char *top = place_at(chunk, place) + size - DESCRIPTOR_ROOM - place % COLOURS * CACHE_LINE;
+    recycle_fresh(low, size - filch__guard_size(size));
     struct filch__stack *stack = (struct filch__stack *)top;
     stack->chunk = chunk;
     stack->size_class = chunk->size_class;

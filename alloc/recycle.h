@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ThreadSanitizer is told about recycled records: the next user's accesses come after the last one's. The lists
+ * What the sanitizers are told about recycled memory. To ThreadSanitizer, of records: the next user's accesses come after the last one's. The lists
  * that hold free records are not instrumented (FILCH__UNSEEN): a cache is its worker's alone, but the sanitizer takes
  * each stack that the worker runs on for a thread of its own, and would see those race.
  */
@@ -21,6 +21,16 @@
 #define recycle_given(record) ((void)(record))
 #define recycle_taken(record) ((void)(record))
 
+#endif
+
+/*
+ * AddressSanitizer keeps what it knew of the last stack at an address when that is unmapped: forgotten before the next.
+ */
+#ifdef FILCH_ASAN
+#include <sanitizer/asan_interface.h>
+#define recycle_fresh(low, size) __asan_unpoison_memory_region(low, size)
+#else
+#define recycle_fresh(low, size) ((void)(low), (void)(size))
 #endif
 
 #endif

@@ -68,8 +68,7 @@ unsigned filch__stack_class(size_t size) {
     return size_class;
 }
 
-bool filch__stack_guards(const struct filch__stack_pool *pool, const struct filch__stack *stack,
-                         const void *address) {
+bool filch__stack_guards(const struct filch__stack_pool *pool, const struct filch__stack *stack, const void *address) {
     (void)pool;
     size_t guard = filch__guard_size(filch__chunk_stack_size(stack->size_class));
     uintptr_t low = (uintptr_t)stack->fiber.low, at = (uintptr_t)address;

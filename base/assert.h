@@ -20,7 +20,7 @@ _Noreturn void filch__die(const char *format, ...) __attribute__((format(printf,
 #ifdef NDEBUG
 #define assert_internal(condition) ((void)sizeof(condition))
 #else
-#define assert_internal(condition)                                                                                    \
+#define assert_internal(condition)                                                                                     \
     (likely(condition) ? (void)0 : filch__die("internal: %s does not hold at %s:%d", #condition, __FILE__, __LINE__))
 #endif
 

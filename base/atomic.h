@@ -26,7 +26,7 @@ void filch__explore_store(void *object, uint64_t value, size_t size, const char 
 
 #define FILCH__STEP(object) filch__explore_step((object), __func__, __LINE__)
 #define FILCH__EXCLUSIVE(object) filch__explore_exclusive((object), __func__, __LINE__)
-#define FILCH__STORE(object, value, order)                                                                            \
+#define FILCH__STORE(object, value, order)                                                                             \
     filch__explore_store((object), (uint64_t)(value), sizeof *(object), __func__, __LINE__)
 
 #else
@@ -45,9 +45,12 @@ void filch__explore_store(void *object, uint64_t value, size_t size, const char 
 #define store_release(object, value) FILCH__STORE(object, value, __ATOMIC_RELEASE)
 #define store_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_store_n((object), (value), __ATOMIC_SEQ_CST))
 
-#define exchange_acquire(object, value) (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_ACQUIRE))
-#define exchange_acq_rel(object, value) (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_ACQ_REL))
-#define exchange_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_SEQ_CST))
+#define exchange_acquire(object, value)                                                                                \
+    (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_ACQUIRE))
+#define exchange_acq_rel(object, value)                                                                                \
+    (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_ACQ_REL))
+#define exchange_seq_cst(object, value)                                                                                \
+    (FILCH__EXCLUSIVE(object), __atomic_exchange_n((object), (value), __ATOMIC_SEQ_CST))
 
 #define add_relaxed(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_add((object), (value), __ATOMIC_RELAXED))
 #define add_acq_rel(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_add((object), (value), __ATOMIC_ACQ_REL))
@@ -59,17 +62,17 @@ void filch__explore_store(void *object, uint64_t value, size_t size, const char 
 #define and_seq_cst(object, value) (FILCH__EXCLUSIVE(object), __atomic_fetch_and((object), (value), __ATOMIC_SEQ_CST))
 
 /* Compare and swap: on failure `*expected` gets what was there. Never fails by chance. */
-#define cas_relaxed(object, expected, value)                                                                          \
-    (FILCH__EXCLUSIVE(object),                                                                                        \
+#define cas_relaxed(object, expected, value)                                                                           \
+    (FILCH__EXCLUSIVE(object),                                                                                         \
      __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-#define cas_acquire(object, expected, value)                                                                          \
-    (FILCH__EXCLUSIVE(object),                                                                                        \
+#define cas_acquire(object, expected, value)                                                                           \
+    (FILCH__EXCLUSIVE(object),                                                                                         \
      __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
-#define cas_acq_rel(object, expected, value)                                                                          \
-    (FILCH__EXCLUSIVE(object),                                                                                        \
+#define cas_acq_rel(object, expected, value)                                                                           \
+    (FILCH__EXCLUSIVE(object),                                                                                         \
      __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-#define cas_seq_cst(object, expected, value)                                                                          \
-    (FILCH__EXCLUSIVE(object),                                                                                        \
+#define cas_seq_cst(object, expected, value)                                                                           \
+    (FILCH__EXCLUSIVE(object),                                                                                         \
      __atomic_compare_exchange_n((object), (expected), (value), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 
 /* Adds to a counter that one thread writes and others read. */

@@ -96,7 +96,7 @@ FILCH__UNSEEN void filch__context_arrived(void);
 
 extern struct filch__transfer jump_fcontext(void *target, void *data);
 
-#if defined(__x86_64__) && !defined(__CET__)
+#if defined(__x86_64__) && !defined(__CET__) && !defined(__AVX512F__) && !defined(FILCH_EXPLORE)
 
 /*
  * The jump without a call. jump_fcontext leaves by a jmp, so that each call of it puts an address on the processor's
@@ -123,7 +123,7 @@ static inline struct filch__transfer filch__context_jump_in_step(void *target, v
 
 static inline struct filch__transfer filch__context_jump(void *target, void *data, struct filch__fiber *from,
                                                          struct filch__fiber *to, bool final) {
-    (void)from, (void)to, (void)final;
+    (void)from, (void)to, (void) final;
     return filch__context_jump_in_step(target, data);
 }
 

@@ -122,7 +122,7 @@ static inline void asan_clean(void *low, size_t size) {
 }
 
 unseen_inline void asan_leave(struct filch__fiber *from, const struct filch__fiber *to, bool final) {
-    (void)from, (void)to, (void)final;
+    (void)from, (void)to, (void) final;
 }
 
 unseen_inline void asan_arrive(void *fake_stack) {

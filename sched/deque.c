@@ -34,7 +34,7 @@ void filch__deque_fini(struct filch__deque *deque) {
 
 /* Makes room for `count` more: what thieves have left free, else a larger ring. False: no memory. */
 static bool make_room(struct filch__deque *deque, int64_t count) {
-    int64_t bottom = load_relaxed(&deque->bottom);       /* the owner's own, here and below */
+    int64_t bottom = load_relaxed(&deque->bottom); /* the owner's own, here and below */
     struct filch__ring *ring = load_relaxed(&deque->ring);
     if (likely(bottom + count <= deque->full_at)) return true;
     int64_t oldest = load_acquire(&deque->top); /* RECYCLE */
@@ -94,8 +94,10 @@ static inline void list_push(struct filch__deque *deque, void *item) {
  */
 static inline void *list_pop_task(struct filch__deque *deque) {
     void *item = load_relaxed(&deque->hot.young); /* the owner's own */
-    store_release(&deque->hot.young, load_relaxed(item_link(item)));
-    compiler_barrier(); /* REVOKE */
+    void *next = load_relaxed(item_link(item));
+    store_release(&deque->hot.young, next);
+    compiler_barrier();       /* REVOKE */
+    __builtin_prefetch(next); /* it is likely to be popped next, and of a million tasks it is in no cache */
     return item;
 }
 
@@ -284,8 +286,8 @@ enum steal_answer filch__deque_steal(struct filch__deque *deque, void **item) {
     if (top >= bottom) return load_seq_cst(&deque->hot.mode) == DEQUE_SHARED ? STEAL_EMPTY : STEAL_PRIVATE;
 
     /* The slot is read before the CAS: afterwards the owner may write it anew. */
-    struct filch__ring *ring = load_acquire(&deque->ring);       /* GROW */
-    void *candidate = load_relaxed(filch__ring_slot(ring, top)); /* PUBLISH orders it */
+    struct filch__ring *ring = load_acquire(&deque->ring);           /* GROW */
+    void *candidate = load_relaxed(filch__ring_slot(ring, top));     /* PUBLISH orders it */
     if (!cas_seq_cst(&deque->top, &top, top + 1)) return STEAL_LOST; /* LAST, RECYCLE */
     *item = candidate;
     return STEAL_TAKEN;

@@ -27,6 +27,7 @@
  *   ASKED -> TAKING     by CAS: the owner; or a thief that has run membarrier since it saw this very asking
  *   PRIVATE -> TAKING   by CAS: the owner
  *   TAKING -> SHARED    who set TAKING
+ *   TAKING -> PRIVATE   the owner, where it came from PRIVATE
  *   SHARED -> PRIVATE   the owner, having seen nobody idle; it looks again afterwards
  *
  * A frame in the ring says at which index, in its join word (sched/frame.h).
@@ -40,8 +41,8 @@
  *   I4  every item of the list is younger than every item of the ring, but for memory shortage.
  *   I5  what a thief has moved is cut off before an item of the same address as the youngest of it can be pushed. So
  *       comparing addresses tells whether the thief saw a change of the list that it ran into: a frame is pushed again
- *       only after its join, which looks; a frame at the same place of another strand only after that strand was chosen
- *       to run, which looks; a task's record by a push that looks.
+ *       only after its join, which looks; a frame at the same place of another strand only after a switch to that strand
+ *       or to a fresh stack, which looks last thing; a task's record by a push that looks.
  *
  * Edges (each name appears at both of its ends)
  *   PUBLISH  push to the ring: bottom (seq_cst)  -> steal: bottom (seq_cst)   carries the slot and what the item points to
@@ -80,9 +81,9 @@ struct filch__deque {
     ATOMIC(int64_t) bottom cache_aligned;
     ATOMIC(struct filch__ring *) ring;
     /* the owner, or who is TAKING */
-    int64_t full_at;       /* the bottom at which there may be no more room */
-    bool moved;            /* a thief has moved the list, and the owner has not cut it off yet */
-    void *moved_from;      /* the youngest item that it saw. Only to be compared: the item may be gone */
+    int64_t full_at;      /* the bottom at which there may be no more room */
+    bool moved;           /* a thief has moved the list, and the owner has not cut it off yet */
+    void *moved_from;     /* the youngest item that it saw. Only to be compared: the item may be gone */
     ATOMIC(int64_t) asks; /* any worker: counts up */
 
     ATOMIC(int64_t) top cache_aligned; /* any worker */
@@ -148,6 +149,12 @@ void filch__deque_share_after_barrier(struct filch__deque *deque, int64_t asking
 
 /* Back to PRIVATE; the owner must then look once more whether somebody is idle, and share if so. */
 void filch__deque_close(struct filch__deque *deque);
+
+/* Whether the list begins with a task. Owner only. */
+static inline bool filch__deque_begins_with_task(struct filch__deque *deque) {
+    void *young = load_relaxed(&deque->hot.young); /* the owner's own */
+    return young != NULL && item_kind(young) == ITEM_TASK;
+}
 
 /* Whether there is nothing in the deque, as the owner sees it. */
 static inline bool filch__deque_is_empty(struct filch__deque *deque) {

@@ -99,7 +99,7 @@ int filch__join_slow(filch_frame *frame) {
 void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
     worker->deque.hot.task = frame->filch__task;
     int result = frame->fn(frame->arg);
-    filch__worker_current()->deque.hot.task = NULL; /* perhaps another worker by now */
+    filch__worker_current()->deque.hot.task = NULL;                          /* perhaps another worker by now */
     int64_t word = exchange_acq_rel(&frame->filch__join, JOIN_DONE(result)); /* JOIN */
     if (join_is_waiter(word)) filch__wake(join_waiter(word), WAITER_GRANTED);
 }

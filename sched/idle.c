@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The idle protocol: no worker sleeps while there is work that it could take, nobody is woken in vain for long, and an
- * idle program uses no processor.
+ * The idle protocol: no worker sleeps while there is work in a queue that it could take, nobody is woken in vain for
+ * long, and an idle program uses no processor. A next slot is not such a queue: its worker serves it when the task that
+ * runs gives way, and until then only those who happen to search may take it.
  *
  * One word counts who searches and who sleeps. Everything below is seq_cst on that word and on the queues' own words, so
  * there is one order S of these accesses.
@@ -41,9 +42,9 @@
 #include "sched/steal.h"
 
 enum {
-    SEARCH_NS = 15000,     /* how long a worker searches before it sleeps */
-    CRUMB_NS = 2000,       /* stolen work that lasted less was not worth the theft */
-    REST_NS_MIN = 1000,    /* how long the thief of a crumb from a rich victim rests; doubled with each in a row */
+    SEARCH_NS = 15000,  /* how long a worker searches before it sleeps */
+    CRUMB_NS = 2000,    /* stolen work that lasted less was not worth the theft */
+    REST_NS_MIN = 1000, /* how long the thief of a crumb from a rich victim rests; doubled with each in a row */
     REST_NS_MAX = 32000,
 };
 

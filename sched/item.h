@@ -47,17 +47,21 @@ static inline struct filch__waiter *item_strand(void *item) {
 /* ------------------------------------------------------------------------------------------- where an item is */
 
 /* The word by which an item is linked into a list: a deque's, or the inject queue's. */
-static inline ATOMIC(void *) *item_link(void *item) {
+static inline ATOMIC(void *) * item_link(void *item) {
     switch (item_kind(item)) {
-    case ITEM_TASK: return &item_task(item)->link;
-    case ITEM_STRAND: return &item_strand(item)->link;
-    default: return &item_frame(item)->filch__link;
+    case ITEM_TASK:
+        return &item_task(item)->link;
+    case ITEM_STRAND:
+        return &item_strand(item)->link;
+    default:
+        return &item_frame(item)->filch__link;
     }
 }
 
 /* `item`, a frame or a task, stands in a deque's list before `next`. By the list's owner. */
 static inline void item_list(void *item, void *next) {
-    if (item_kind(item) == ITEM_FRAME) store_relaxed(&item_frame(item)->filch__join, JOIN_LISTED); /* the edges of the */
+    if (item_kind(item) == ITEM_FRAME)
+        store_relaxed(&item_frame(item)->filch__join, JOIN_LISTED); /* the edges of the */
     store_relaxed(item_link(item), next); /* list or ring that it is in order these, here and below */
 }
 

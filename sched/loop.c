@@ -38,9 +38,14 @@ static void land(struct filch__worker *worker, void *context) {
     filch__context_take_over(worker);
     struct filch__waiter *left = worker->left;
     switch (worker->landing) {
-    case LAND_NOTHING: break;
-    case LAND_THREAD: worker->thread_context = context; break;
-    case LAND_RETIRE: filch__stack_cache_put(&worker->stacks, worker->left_stack); break;
+    case LAND_NOTHING:
+        break;
+    case LAND_THREAD:
+        worker->thread_context = context;
+        break;
+    case LAND_RETIRE:
+        filch__stack_cache_put(&worker->stacks, worker->left_stack);
+        break;
     case LAND_YIELD:
         left->context = context;
         filch__worker_enqueue(worker, item_of_strand(left));
@@ -67,7 +72,9 @@ static void loop_entry(struct filch__transfer transfer) {
  * left disposed of; the caller sets the worker's stack and task.
  */
 static inline struct filch__worker *switch_to(struct filch__worker *worker, void *target, struct filch__stack *to,
-                                       enum landing landing, struct filch__waiter *left) {
+                                              enum landing landing, struct filch__waiter *left) {
+    filch__deque_look(
+        &worker->deque); /* I5: with stack and strand in hand, which may have come to be since the last look */
     struct filch__fiber *from = worker->stack == NULL ? &worker->thread_fiber : &worker->stack->fiber;
     struct filch__fiber *fiber = to == NULL ? &worker->thread_fiber : &to->fiber;
     worker->landing = landing;
@@ -246,14 +253,19 @@ static void *take_in_fairness(struct filch__worker *worker) {
         filch__timers_fire(&worker->timers, filch__clock_now());
     }
     switch (worker->turn % FAIR_TURNS) {
-    case 16: return filch__inject_pop(&worker->runtime->inject);
+    case 16:
+        return filch__inject_pop(&worker->runtime->inject);
     case 32:
-        /* A deque that is not added to is worked off from the young end, which is cheaper; the old end's turn comes too. */
-        if (worker->spawned == worker->spawned_before) return filch__deque_pop(&worker->deque);
+        /* Tasks that are not added to are worked off from the young end, which is cheaper; the old end's turn comes too. */
+        if (worker->spawned == worker->spawned_before && filch__deque_begins_with_task(&worker->deque)) {
+            return filch__deque_pop(&worker->deque);
+        }
         worker->spawned_before = worker->spawned;
         return filch__deque_pop_oldest(&worker->deque);
-    case 48: return filch__runqueue_pop(&worker->runqueue);
-    default: return NULL;
+    case 48:
+        return filch__runqueue_pop(&worker->runqueue);
+    default:
+        return NULL;
     }
 }
 

@@ -13,7 +13,7 @@
 #include "base/atomic.h"
 
 struct filch__ring {
-    int64_t mask;             /* slots less one; read-only */
+    int64_t mask;              /* slots less one; read-only */
     struct filch__ring *older; /* read-only */
     ATOMIC(void *) slots[];
 };
@@ -27,7 +27,7 @@ struct filch__ring *filch__ring_grow(struct filch__ring *ring, int64_t first, in
 /* Frees `ring` and all older ones. */
 void filch__ring_destroy(struct filch__ring *ring);
 
-static inline ATOMIC(void *) *filch__ring_slot(struct filch__ring *ring, int64_t index) {
+static inline ATOMIC(void *) * filch__ring_slot(struct filch__ring *ring, int64_t index) {
     return &ring->slots[index & ring->mask];
 }
 

@@ -53,7 +53,7 @@ bool filch__runqueue_push(struct filch__runqueue *queue, void *item) {
 void *filch__runqueue_pop(struct filch__runqueue *queue) {
     int64_t head = load_acquire(&queue->head);
     for (;;) {
-        if (head >= load_relaxed(&queue->tail)) return NULL; /* the owner's own */
+        if (head >= load_relaxed(&queue->tail)) return NULL;   /* the owner's own */
         struct filch__ring *ring = load_relaxed(&queue->ring); /* likewise */
         void *item = load_relaxed(filch__ring_slot(ring, head));
         if (queue->alone) {

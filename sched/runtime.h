@@ -16,7 +16,7 @@ struct filch_runtime {
     unsigned worker_count;
     unsigned search_max; /* how many workers may search at once */
     unsigned stack_class;
-    bool closable;       /* membarrier(2) is to be had: deques may be closed */
+    bool closable; /* membarrier(2) is to be had: deques may be closed */
     struct filch__worker *workers;
 
     /* any thread */
@@ -30,7 +30,7 @@ struct filch_runtime {
     ATOMIC(uint32_t) entering;             /* threads that are spawning or waking from outside just now */
     ATOMIC(uint32_t) quiet;                /* a futex: counts up when a worker goes to sleep while somebody waits */
     ATOMIC(uint32_t) quiet_waiters;
-    ATOMIC(uint64_t) spawned_outside;      /* tasks spawned by threads that are no workers of this runtime */
+    ATOMIC(uint64_t) spawned_outside; /* tasks spawned by threads that are no workers of this runtime */
 };
 
 /*

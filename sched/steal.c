@@ -32,9 +32,14 @@ static void *steal_from(struct filch__worker *worker, struct filch__worker *vict
             worker->stolen_at_ns = filch__clock_now();
             worker->victim_was_rich = filch__deque_in_sight(&victim->deque);
             return item;
-        case STEAL_LOST: lost = true; break;
-        case STEAL_PRIVATE: filch__deque_ask(&victim->deque); break;
-        case STEAL_EMPTY: break;
+        case STEAL_LOST:
+            lost = true;
+            break;
+        case STEAL_PRIVATE:
+            filch__deque_ask(&victim->deque);
+            break;
+        case STEAL_EMPTY:
+            break;
         }
         item = filch__runqueue_steal_half(&victim->runqueue, &worker->runqueue, &lost);
         if (item != NULL) return item;

@@ -15,7 +15,7 @@ static struct filch_task *record_get(struct filch_runtime *runtime, struct filch
 
 static void record_put(struct filch_task *task) {
     struct filch_runtime *runtime = task->runtime;
-    store_relaxed(&task->state, TASK_FREE); /* for reports */
+    store_relaxed(&task->state, TASK_FREE);   /* for reports */
     store_relaxed(&task->end, TASK_END_GONE); /* to tell a handle that is used once more, as long as it can be told */
     if (unlikely(task->extra != NULL)) {
         filch__lock_take(&runtime->extras_lock); /* a report may be reading the name */
@@ -117,7 +117,7 @@ void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
     int result = call(worker, task);
     filch__worker_current()->deque.hot.task = NULL;
     task->result = result;
-    store_relaxed(&task->state, TASK_ENDED); /* for reports */
+    store_relaxed(&task->state, TASK_ENDED);                      /* for reports */
     uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; afterwards the record may be gone */
     if (end == TASK_END_OPEN) return;
     if (end == TASK_END_DETACHED) {

@@ -61,5 +61,4 @@ _Static_assert(sizeof(struct filch_task) == 64, "one cache line a task");
 /* Runs a task that has not begun to its end, on the running stack, as `worker`; the worker may be another afterwards. */
 void filch__task_run(struct filch__worker *worker, struct filch_task *task);
 
-
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Timers of a worker: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986) of records that stand in their waiters,
- * so that setting one needs no memory and cannot fail. Set by the worker, removed and fired by any worker, under a lock.
+ * Timers of a worker: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986) of records that stand beside their
+ * waiters, so that setting one needs no memory and cannot fail. Set and fired by the worker, between two of its turns;
+ * removed by any; under a lock.
  *
  * A timer that is removed is really gone: nothing refers to it afterwards. A timer that fires gives its waiter the cause
  * EXPIRED, under the lock; so whoever has removed it, or found it fired, may let the waiter go.
@@ -28,8 +29,8 @@ struct filch__timer {
 struct filch__timers {
     struct filch__lock lock;
     struct filch__timer *root;
-    uint64_t count;     /* set now */
-    uint64_t set_count; /* set ever */
+    uint64_t count;              /* set now */
+    uint64_t set_count;          /* set ever */
     ATOMIC(int64_t) earliest_ns; /* of the root, or INT64_MAX: read without the lock as a hint */
 };
 

@@ -39,16 +39,16 @@ struct filch__worker {
     struct filch__waiter *left; /* who was left in the last switch, and */
     enum landing landing;       /* what is to become of it */
     struct filch__stack *left_stack;
-    void *handed;               /* an item that the next loop begins with */
+    void *handed; /* an item that the next loop begins with */
     uint32_t turn;
-    uint64_t spawned_before;    /* `spawned` at the last look at the old end of the deque */
-    uint32_t next_streak;       /* how often in a row the next slot was served */
-    uint32_t calm;              /* pushes in a row that found nobody idle */
-    bool searching;             /* counted as such in the idle word */
-    bool victim_was_rich;       /* its victim's deque had more, when it last stole */
-    int64_t stolen_at_ns;       /* when it took the item that it runs from another, or 0 */
-    int64_t rest_ns;            /* how long it will rest after the next crumb */
-    void *suspect;              /* what it last saw in another's next slot */
+    uint64_t spawned_before; /* `spawned` at the last look at the old end of the deque */
+    uint32_t next_streak;    /* how often in a row the next slot was served */
+    uint32_t calm;           /* pushes in a row that found nobody idle */
+    bool searching;          /* counted as such in the idle word */
+    bool victim_was_rich;    /* its victim's deque had more, when it last stole */
+    int64_t stolen_at_ns;    /* when it took the item that it runs from another, or 0 */
+    int64_t rest_ns;         /* how long it will rest after the next crumb */
+    void *suspect;           /* what it last saw in another's next slot */
     struct filch__random random;
     struct filch__slab_cache tasks;
     struct filch__stack_cache stacks;

@@ -7,8 +7,8 @@
  * compilers keep the address of the old thread's errno. The same holds for any thread-local variable and for
  * pthread_self(): read them again, in another function, after a call that may wait.
  *
- * A programmer's error (awaiting a task twice, joining a frame that was not forked) ends the process by abort(),
- * after one line on standard error that names the rule, the object and the task.
+ * A programmer's error that can be told (awaiting a task twice) ends the process by abort(), after one line on standard
+ * error that names the rule, the object and the task.
  */
 #ifndef FILCH_BASE_H
 #define FILCH_BASE_H

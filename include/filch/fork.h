@@ -8,7 +8,8 @@
  *     int result = filch_join(&left);           nobody took it: called here and now; else waited for
  *
  * The frame stands in the caller's own frame and is forked and joined by the same task, each fork joined exactly once,
- * the last one first, before the function that owns the frame returns. Forked children are strands of the task that
+ * the last one first, before the function that owns the frame returns. None of this is checked: checking would cost more
+ * than a fork; a join of what was not forked may wait for ever. Forked children are strands of the task that
  * forked them: filch_self() is the same in all of them. A child may wait, fork and spawn as any task may.
  *
  * The common path is in this header so that it is inlined; what stands under "inside" is not for use.

@@ -34,10 +34,10 @@ FILCH_API FILCH_CHECK int filch_parallel_for(int64_t first, int64_t last, int64_
 
 /* A reduction: accumulators of `size` bytes that are made, filled from parts of the range, and combined in order. */
 typedef struct filch_reduction {
-    size_t size;                                                             /* bytes of an accumulator, at most 4096 */
-    void (*init)(void *accumulator, void *arg);                              /* makes it the neutral element */
-    int (*body)(int64_t first, int64_t last, void *accumulator, void *arg);  /* adds a part to it; 0, or a failure */
-    void (*combine)(void *accumulator, const void *right, void *arg);        /* accumulator = accumulator + right */
+    size_t size;                                                            /* bytes of an accumulator, at most 4096 */
+    void (*init)(void *accumulator, void *arg);                             /* makes it the neutral element */
+    int (*body)(int64_t first, int64_t last, void *accumulator, void *arg); /* adds a part to it; 0, or a failure */
+    void (*combine)(void *accumulator, const void *right, void *arg);       /* accumulator = accumulator + right */
 } filch_reduction;
 
 /*

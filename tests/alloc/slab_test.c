@@ -51,8 +51,7 @@ TEST(slab, random_use_matches_a_set) {
         unsigned way = draw % 8;
         bool growing = turn / 20000 % 2 == 0, take = (draw >> 8) % 100 < (growing ? 60 : 40);
         if (take && count < HELD_MAX) {
-            struct record *record =
-                way == 0 ? filch__slab_depot_get(&depot) : filch__slab_cache_get(&caches[way % 2]);
+            struct record *record = way == 0 ? filch__slab_depot_get(&depot) : filch__slab_cache_get(&caches[way % 2]);
             check(record != NULL && record->owner == 0);
             check_int((uintptr_t)record % 64, 0);
             record->owner = 1;

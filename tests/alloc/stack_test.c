@@ -275,8 +275,7 @@ static void *use(void *argument) {
     filch__stack_cache_init(&cache, &shared, 2);
     for (int i = 0; i < 20000; i++) {
         uint64_t draw = filch__random_next(&random);
-        struct filch__stack *stack =
-            draw % 8 == 0 ? filch__stack_pool_get(&shared, 1) : filch__stack_cache_get(&cache);
+        struct filch__stack *stack = draw % 8 == 0 ? filch__stack_pool_get(&shared, 1) : filch__stack_cache_get(&cache);
         check(stack != NULL);
         stack->fiber.low[0] = (char)stack->size_class;
         stack = pass(stack, (unsigned)(draw >> 8) % PASSED);

@@ -126,8 +126,15 @@ TEST(cpu, both_versions_at_once_give_the_tighter) {
 }
 
 TEST(cpu, nonsense_is_no_limit) {
-    static const char *const nonsense[] = {"",       "\n",          "x y\n",     "100000\n", "-5 100000\n",
-                                           "5 0\n", "5 -100000\n", "max\n", "99999999999999999999999 1\n",
+    static const char *const nonsense[] = {"",
+                                           "\n",
+                                           "x y\n",
+                                           "100000\n",
+                                           "-5 100000\n",
+                                           "5 0\n",
+                                           "5 -100000\n",
+                                           "max\n",
+                                           "99999999999999999999999 1\n",
                                            "9000000000000000000 1\n"};
     for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
         put_v2(nonsense[i], nonsense[i]);

@@ -163,17 +163,17 @@ struct state {
 };
 
 /* Fills what a call must preserve with `value`, suspends, and stores what is there afterwards. */
-#define AROUND_A_JUMP(value, state, jump)                                                                             \
-    do {                                                                                                              \
-        register uint64_t r12 __asm__("r12") = (value) + 2, r13 __asm__("r13") = (value) + 3;                         \
-        register uint64_t r14 __asm__("r14") = (value) + 4, r15 __asm__("r15") = (value) + 5;                         \
-        register uint64_t rbx __asm__("rbx") = (value) + 1;                                                           \
-        __asm__ volatile("" : "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15), "+r"(rbx));                                 \
-        jump;                                                                                                         \
-        __asm__ volatile("" : "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15), "+r"(rbx));                                 \
-        (state)->registers[1] = rbx, (state)->registers[2] = r12, (state)->registers[3] = r13;                        \
-        (state)->registers[4] = r14, (state)->registers[5] = r15;                                                     \
-        __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"((state)->mxcsr), "=m"((state)->x87));                       \
+#define AROUND_A_JUMP(value, state, jump)                                                                              \
+    do {                                                                                                               \
+        register uint64_t r12 __asm__("r12") = (value) + 2, r13 __asm__("r13") = (value) + 3;                          \
+        register uint64_t r14 __asm__("r14") = (value) + 4, r15 __asm__("r15") = (value) + 5;                          \
+        register uint64_t rbx __asm__("rbx") = (value) + 1;                                                            \
+        __asm__ volatile("" : "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15), "+r"(rbx));                                  \
+        jump;                                                                                                          \
+        __asm__ volatile("" : "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15), "+r"(rbx));                                  \
+        (state)->registers[1] = rbx, (state)->registers[2] = r12, (state)->registers[3] = r13;                         \
+        (state)->registers[4] = r14, (state)->registers[5] = r15;                                                      \
+        __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"((state)->mxcsr), "=m"((state)->x87));                        \
     } while (0)
 
 static void set_controls(uint32_t mxcsr, uint16_t x87) {

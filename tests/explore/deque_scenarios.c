@@ -74,9 +74,14 @@ static void pop_oldest(void) {
 static void steal_one(void) {
     void *item = NULL;
     switch (filch__deque_steal(&deque, &item)) {
-    case STEAL_TAKEN: took(item); break;
-    case STEAL_PRIVATE: filch__deque_ask(&deque); break;
-    default: break;
+    case STEAL_TAKEN:
+        took(item);
+        break;
+    case STEAL_PRIVATE:
+        filch__deque_ask(&deque);
+        break;
+    default:
+        break;
     }
 }
 
@@ -131,8 +136,10 @@ SCENARIO(deque_mixed, "shared: random pushes and pops against two thieves, in a 
     unsigned first = explore_start(search, times(3));
     explore_start(search, times(3));
     for (unsigned i = 0; i < 10; i++) {
-        if (explore_choose(3) != 0) push_one();
-        else pop_one();
+        if (explore_choose(3) != 0)
+            push_one();
+        else
+            pop_one();
     }
     settle(first, 2);
 }
@@ -152,8 +159,10 @@ SCENARIO(deque_private, "private: pushes and pops while two thieves ask, run the
     unsigned first = explore_start(search_and_share, times(explore_choose(3)));
     explore_start(search_and_share, times(explore_choose(3)));
     for (unsigned i = 0; i < 6; i++) {
-        if (explore_choose(2) != 0) push_one();
-        else pop_one();
+        if (explore_choose(2) != 0)
+            push_one();
+        else
+            pop_one();
     }
     settle(first, 2);
 }
@@ -175,10 +184,18 @@ SCENARIO(deque_reclosed, "the owner makes its deque private and shares it again 
     explore_start(search_and_share, times(2));
     for (unsigned i = 0; i < 8; i++) {
         switch (explore_choose(4)) {
-        case 0: filch__deque_close(&deque); break;
-        case 1: filch__deque_share(&deque); break;
-        case 2: pop_one(); break;
-        default: push_one(); break;
+        case 0:
+            filch__deque_close(&deque);
+            break;
+        case 1:
+            filch__deque_share(&deque);
+            break;
+        case 2:
+            pop_one();
+            break;
+        default:
+            push_one();
+            break;
         }
     }
     settle(first, 2);
@@ -230,8 +247,10 @@ SCENARIO(deque_asked_again, "the owner shares and closes between one thief's ask
     push_one();
     unsigned first = explore_start(share_only, NULL);
     explore_start(share_only, NULL);
-    if (explore_choose(2) == 0) filch__deque_share(&deque);
-    else pop_one();
+    if (explore_choose(2) == 0)
+        filch__deque_share(&deque);
+    else
+        pop_one();
     filch__deque_close(&deque);
     push_one();
     push_one();
@@ -241,12 +260,24 @@ SCENARIO(deque_asked_again, "the owner shares and closes between one thief's ask
 static void do_anything(unsigned times_left) {
     while (times_left-- > 0) {
         switch (explore_choose(8)) {
-        case 0: filch__deque_close(&deque); break;
-        case 1: pop_oldest(); break;
-        case 2: pop_one(); break;
-        case 3: pop_if_youngest(explore_choose(2)); break;
-        case 4: join_frame(); break;
-        default: push_one(); break;
+        case 0:
+            filch__deque_close(&deque);
+            break;
+        case 1:
+            pop_oldest();
+            break;
+        case 2:
+            pop_one();
+            break;
+        case 3:
+            pop_if_youngest(explore_choose(2));
+            break;
+        case 4:
+            join_frame();
+            break;
+        default:
+            push_one();
+            break;
         }
     }
 }

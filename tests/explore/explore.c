@@ -34,13 +34,13 @@ enum {
     THREADS = EXPLORE_THREADS,
     CLOCK = 2 * THREADS,
     AGENTS,
-    BUFFER = 16,               /* entries of a store buffer */
+    BUFFER = 16, /* entries of a store buffer */
     STACK_SIZE = 128 << 10,
-    FAIR_AFTER = 20000,        /* events after which a schedule by priorities becomes a random walk */
-    EVENTS_MAX = 60000,        /* a schedule that has not ended by then does not end */
-    CHANGES_MAX = 6,           /* changes of priority in one schedule */
+    FAIR_AFTER = 20000, /* events after which a schedule by priorities becomes a random walk */
+    EVENTS_MAX = 60000, /* a schedule that has not ended by then does not end */
+    CHANGES_MAX = 6,    /* changes of priority in one schedule */
     CONTEXTS = 256,
-    CLOCK_TICK_NS = 4000,      /* from one reading of the clock to the next */
+    CLOCK_TICK_NS = 4000, /* from one reading of the clock to the next */
 };
 
 enum state { RUNNABLE, BLOCKED_FUTEX, BLOCKED_JOIN, ENDED };
@@ -53,7 +53,7 @@ struct entry {
 
 struct thread {
     enum state state;
-    void *context; /* saved, but for the one that runs */
+    void *context;            /* saved, but for the one that runs */
     void *(*routine)(void *); /* what it runs: this, or */
     void (*fn)(void *);
     void *arg;
@@ -147,8 +147,9 @@ static void flush_one(unsigned index) {
     struct thread *thread = &now.threads[index], *current = &now.threads[now.current];
     struct entry entry = thread->store[0];
     memmove(thread->store, thread->store + 1, --thread->stores * sizeof entry);
-    if (now.settings->trace) fprintf(stderr, "%6llu  thread %u's store to %p reaches memory\n",
-                                     (unsigned long long)now.events, index, entry.place);
+    if (now.settings->trace)
+        fprintf(stderr, "%6llu  thread %u's store to %p reaches memory\n", (unsigned long long)now.events, index,
+                entry.place);
     if (thread == current) return; /* it is in place */
     for (unsigned i = 0; i < current->stores; i++) {
         if (current->store[i].place == entry.place && current->store[i].size != 0) {

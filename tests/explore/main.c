@@ -94,8 +94,10 @@ static int explore_all(const char *program) {
                    (unsigned long long)outcome.schedules, (double)outcome.schedules / outcome.seconds,
                    (double)outcome.events / (double)outcome.schedules);
             if (outcome.verdict != NULL) tell_failure(program, at, tso, &outcome);
-            if (outcome.verdict != NULL) failed++;
-            else passed++;
+            if (outcome.verdict != NULL)
+                failed++;
+            else
+                passed++;
             schedules += outcome.schedules;
             events += outcome.events;
             seconds += outcome.seconds;
@@ -162,15 +164,24 @@ static void read_options(int count, char **arguments) {
     options.seed = filch__random_seed() >> 16;
     for (int i = 1; i < count; i++) {
         const char *name = arguments[i];
-        if (strcmp(name, "--list") == 0) options.list = true;
-        else if (strcmp(name, "--trace") == 0) options.trace = true;
-        else if (strcmp(name, "--mutants") == 0) options.all_mutants = true;
-        else if (i + 1 == count) wrong_usage();
-        else if (strcmp(name, "--only") == 0) options.only = arguments[++i];
-        else if (strcmp(name, "--mutant") == 0) options.mutant = arguments[++i];
-        else if (strcmp(name, "--seed") == 0) options.seed = strtoull(arguments[++i], NULL, 0);
-        else if (strcmp(name, "--schedules") == 0) options.schedules = strtoull(arguments[++i], NULL, 0);
-        else if (strcmp(name, "--seconds") == 0) options.seconds = strtod(arguments[++i], NULL);
+        if (strcmp(name, "--list") == 0)
+            options.list = true;
+        else if (strcmp(name, "--trace") == 0)
+            options.trace = true;
+        else if (strcmp(name, "--mutants") == 0)
+            options.all_mutants = true;
+        else if (i + 1 == count)
+            wrong_usage();
+        else if (strcmp(name, "--only") == 0)
+            options.only = arguments[++i];
+        else if (strcmp(name, "--mutant") == 0)
+            options.mutant = arguments[++i];
+        else if (strcmp(name, "--seed") == 0)
+            options.seed = strtoull(arguments[++i], NULL, 0);
+        else if (strcmp(name, "--schedules") == 0)
+            options.schedules = strtoull(arguments[++i], NULL, 0);
+        else if (strcmp(name, "--seconds") == 0)
+            options.seconds = strtod(arguments[++i], NULL);
         else if (strcmp(name, "--memory") == 0) {
             options.sc = strcmp(arguments[++i], "sc") == 0;
             options.tso = strcmp(arguments[i], "tso") == 0;

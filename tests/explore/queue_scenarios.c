@@ -78,8 +78,10 @@ SCENARIO(runqueue_thieves, "pushes and pops against two thieves, who rob each ot
     unsigned first = explore_start(rob, (void *)(uintptr_t)1);
     explore_start(rob, (void *)(uintptr_t)2);
     for (unsigned i = 0; i < 8; i++) {
-        if (explore_choose(3) != 0) push_one();
-        else pop_one(&queues[0]);
+        if (explore_choose(3) != 0)
+            push_one();
+        else
+            pop_one(&queues[0]);
     }
     settle(first, 2);
 }

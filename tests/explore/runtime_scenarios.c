@@ -387,11 +387,21 @@ static int work(void *arg) {
     close_soon();
     for (unsigned i = explore_choose(3); depth > 0 && i > 0; i--) {
         switch (explore_choose(6)) {
-        case 0: filch_yield(); break;
-        case 1: filch_sleep(1 + explore_choose(20000)); break;
-        case 2: spawn_work(depth - 1, false); break;
-        case 3: spawn_work(depth - 1, true); break;
-        default: fork_work(depth - 1); break;
+        case 0:
+            filch_yield();
+            break;
+        case 1:
+            filch_sleep(1 + explore_choose(20000));
+            break;
+        case 2:
+            spawn_work(depth - 1, false);
+            break;
+        case 3:
+            spawn_work(depth - 1, true);
+            break;
+        default:
+            fork_work(depth - 1);
+            break;
         }
     }
     add_seq_cst(&done, 1);
@@ -416,8 +426,10 @@ static void inject_if_open(void *arg) {
     uint32_t *accepted = arg;
     for (unsigned i = 0; i < 3; i++) {
         int answer = filch_runtime_spawn(runtime, NULL, count_one, NULL, NULL);
-        if (answer == 0) ++*accepted;
-        else explore_check(answer == -ESHUTDOWN);
+        if (answer == 0)
+            ++*accepted;
+        else
+            explore_check(answer == -ESHUTDOWN);
     }
 }
 
