@@ -12,6 +12,6 @@
 bool filch__barrier_register(void);
 
 /* Every running thread of the process, the caller too, passes a full memory barrier between the call and the return. */
-void filch__barrier_all(void);
+bool filch__barrier_all(void);
 
 #endif

@@ -2,9 +2,11 @@
 #include "sched/deque.h"
 
 #include <errno.h>
+#include <sched.h>
 
 enum {
     FIRST_SLOTS = 256,
+    LOOKS_A_SLICE = 64,
     FIRST_INDEX = 1, /* so that no place is 0, which is a listed frame's join word */
 };
 
@@ -134,7 +136,7 @@ static void end_taking(struct filch__deque *deque, int64_t mode) {
  * the list is the owner's. Returns whether a thief has moved the list meanwhile, as it was before or after the change.
  */
 static bool settle(struct filch__deque *deque) {
-    for (;;) {
+    for (unsigned looks = 1;; looks++) {
         int64_t mode = load_acquire(&deque->hot.mode); /* TAKEN */
         if (mode == DEQUE_SHARED) {
             bool moved = deque->moved;
@@ -143,6 +145,7 @@ static bool settle(struct filch__deque *deque) {
         }
         if (mode == DEQUE_TAKING) {
             spin_pause();
+            if (looks % LOOKS_A_SLICE == 0) sched_yield();               /* the thief may have been preempted */
         } else if (cas_seq_cst(&deque->hot.mode, &mode, DEQUE_TAKING)) { /* GIVEN */
             move_own_list(deque);
             end_taking(deque, DEQUE_SHARED);
@@ -255,6 +258,7 @@ bool filch__deque_pop_if_youngest(struct filch__deque *deque, void *item) {
 
 bool filch__deque_holds(struct filch__deque *deque, filch_frame *frame) {
     filch__deque_look(deque);
+    if (load_relaxed(&deque->hot.young) == frame) return true; /* taken off without a move, hence without memory */
     /* relaxed: while nobody waits for the frame, the word only tells where it is; it says 0 too often at most */
     if (load_relaxed(&frame->filch__join) == JOIN_LISTED) flush(deque);
     int64_t place = load_relaxed(&frame->filch__join);

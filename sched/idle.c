@@ -33,6 +33,7 @@
  */
 #include "sched/idle.h"
 
+#include <sched.h>
 #include <stddef.h>
 
 #include "base/barrier.h"
@@ -165,32 +166,56 @@ static void get_up(struct filch__worker *worker) {
     worker->searching = true;
 }
 
-/* Asks every deque; whether all were shared already. Under the share lock. */
-static bool ask_all(struct filch_runtime *runtime) {
-    bool all = true;
+enum lists {
+    LISTS_SHARED, /* every one */
+    LISTS_MOVING, /* some are being moved to their rings, and will have to be asked after that */
+    LISTS_ASKED,  /* some have been asked and not been answered for */
+};
+
+/* Asks every deque. Under the share lock. */
+static enum lists ask_all(struct filch_runtime *runtime) {
+    enum lists lists = LISTS_SHARED;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         struct filch__worker *worker = &runtime->workers[i];
         worker->asking = filch__deque_ask(&worker->deque);
-        if (worker->asking != DEQUE_SHARED) all = false;
+        if (worker->asking == DEQUE_SHARED) continue;
+        if (worker->asking != DEQUE_TAKING) lists = LISTS_ASKED;
+        if (lists == LISTS_SHARED) lists = LISTS_MOVING;
     }
-    return all;
+    return lists;
 }
 
-/*
- * Between Z and L: nobody sleeps before every list is shared, its own included, for when it works again. A list that is
- * being moved to its ring cannot be asked, hence the loop.
- */
+/* One go of share_all: whether there is more to do. */
+static bool share_some(struct filch_runtime *runtime) {
+    switch (ask_all(runtime)) {
+    case LISTS_SHARED:
+        return false;
+    case LISTS_MOVING:
+        sched_yield();
+        return true;
+    case LISTS_ASKED:
+        break;
+    }
+    if (!filch__barrier_all()) {
+        /* It was to be had once; a filter of system calls may have come since. The owners will answer by themselves, and
+         * no list becomes private any more. */
+        store_seq_cst(&runtime->closable, false);
+        return false;
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        filch__deque_share_after_barrier(&runtime->workers[i].deque, runtime->workers[i].asking);
+    }
+    return true;
+}
+
+/* Between Z and L: nobody sleeps before every list is shared, its own included, for when it works again. */
 static void share_all(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
-    if (worker->alone || !runtime->closable) return;
+    if (worker->alone) return;
     filch__deque_share(&worker->deque);
+    if (!load_relaxed(&runtime->closable)) return; /* never true again */
     filch__lock_take(&runtime->idle.share_lock);
-    while (!ask_all(runtime)) {
-        filch__barrier_all();
-        for (unsigned i = 0; i < runtime->worker_count; i++) {
-            filch__deque_share_after_barrier(&runtime->workers[i].deque, runtime->workers[i].asking);
-        }
-    }
+    while (share_some(runtime)) continue;
     filch__lock_leave(&runtime->idle.share_lock);
 }
 

@@ -52,8 +52,11 @@ static void land(struct filch__worker *worker, void *context) {
         break;
     case LAND_PARK:
         left->context = context;
-        /* SAVED. A cause that is there already was set by a waker that could not enqueue it. */
-        if (or_acq_rel(&left->state, WAITER_PARKED) & WAITER_CAUSES) filch__worker_ready(worker, left);
+        /* SAVED. A cause that is there already was set by a waker that could not enqueue it. Not to the next slot: the
+         * worker has chosen what comes next. */
+        if (or_acq_rel(&left->state, WAITER_PARKED) & WAITER_CAUSES) {
+            filch__worker_enqueue(worker, item_of_strand(left));
+        }
         break;
     }
 }
@@ -73,8 +76,8 @@ static void loop_entry(struct filch__transfer transfer) {
  */
 static inline struct filch__worker *switch_to(struct filch__worker *worker, void *target, struct filch__stack *to,
                                               enum landing landing, struct filch__waiter *left) {
-    filch__deque_look(
-        &worker->deque); /* I5: with stack and strand in hand, which may have come to be since the last look */
+    /* I5: with stack and strand in hand, which may have come to be since the last look */
+    filch__deque_look(&worker->deque);
     struct filch__fiber *from = worker->stack == NULL ? &worker->thread_fiber : &worker->stack->fiber;
     struct filch__fiber *fiber = to == NULL ? &worker->thread_fiber : &to->fiber;
     worker->landing = landing;
@@ -229,7 +232,7 @@ void filch__worker_pushed(struct filch__worker *worker) {
         filch__idle_notify(runtime);
         return;
     }
-    if (!runtime->closable || ++worker->calm < CALM_PUSHES) return;
+    if (!load_relaxed(&runtime->closable) || ++worker->calm < CALM_PUSHES) return; /* for good, once it is false */
     worker->calm = 0;
     filch__deque_close(&worker->deque);
     if (load_seq_cst(&runtime->idle.word) == 0) return;
@@ -237,13 +240,24 @@ void filch__worker_pushed(struct filch__worker *worker) {
     filch__idle_notify(runtime);
 }
 
-static void *take_next(struct filch__worker *worker) {
+/* What is not served next does not stay in the next slot, where no sleeper looks. */
+static void put_off_next(struct filch__worker *worker) {
     /* relaxed: a glance before the exchange, which is what counts */
-    if (load_relaxed(&worker->next) == NULL || worker->next_streak >= NEXT_STREAK_MAX) {
+    if (load_relaxed(&worker->next) == NULL) return;
+    void *kept = exchange_acq_rel(&worker->next, NULL);
+    if (kept != NULL) filch__worker_enqueue(worker, kept);
+}
+
+static void *take_next(struct filch__worker *worker) {
+    if (likely(load_relaxed(&worker->next) == NULL)) { /* as above */
         worker->next_streak = 0;
         return NULL;
     }
-    worker->next_streak++;
+    if (worker->next_streak++ >= NEXT_STREAK_MAX) {
+        worker->next_streak = 0;
+        put_off_next(worker);
+        return NULL;
+    }
     return exchange_acq_rel(&worker->next, NULL);
 }
 
@@ -272,11 +286,13 @@ static void *take_in_fairness(struct filch__worker *worker) {
 void *filch__worker_next(struct filch__worker *worker) {
     void *item;
     filch__deque_look(&worker->deque);
-    if (unlikely(++worker->turn % TIMER_TURNS == 0) && (item = take_in_fairness(worker)) != NULL) return item;
+    if (unlikely(++worker->turn % TIMER_TURNS == 0) && (item = take_in_fairness(worker)) != NULL) {
+        put_off_next(worker);
+        return item;
+    }
     if ((item = take_next(worker)) != NULL) return item;
     if ((item = filch__runqueue_pop(&worker->runqueue)) != NULL) return item;
     if ((item = filch__deque_pop(&worker->deque)) != NULL) return item;
-    if (unlikely(load_relaxed(&worker->next) != NULL)) return exchange_acq_rel(&worker->next, NULL);
     return filch__inject_pop(&worker->runtime->inject);
 }
 

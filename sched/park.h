@@ -51,6 +51,9 @@ struct filch__waiter {
     /* any thread, atomic; a thread's futex word */
     ATOMIC(uint32_t) state;
 
+    /* whoever grants, before it does */
+    int result; /* of the task that is awaited */
+
     /* whoever has made it runnable */
     ATOMIC(void *) link; /* of the inject queue */
 };

@@ -200,7 +200,8 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
 /* ------------------------------------------------------------------------------------------------------- ending */
 
 void filch__runtime_quiet(struct filch_runtime *runtime) {
-    if (load_seq_cst(&runtime->quiet_waiters) == 0) return;
+    /* By an RMW, as shutdown's: whichever is first, the later sees all that came before it. */
+    if (add_seq_cst(&runtime->quiet_waiters, 0) == 0) return;
     add_seq_cst(&runtime->quiet, 1);
     filch__futex_wake(&runtime->quiet, INT32_MAX);
 }

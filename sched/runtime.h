@@ -16,7 +16,7 @@ struct filch_runtime {
     unsigned worker_count;
     unsigned search_max; /* how many workers may search at once */
     unsigned stack_class;
-    bool closable; /* membarrier(2) is to be had: deques may be closed */
+    ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;
 
     /* any thread */

@@ -107,10 +107,13 @@ static int call(struct filch__worker *worker, struct filch_task *task) {
     worker->deque.hot.task = task;
     store_relaxed(&task->state, TASK_STARTED); /* for reports */
     int result = task->fn(task->arg);
-    worker = filch__worker_current();
-    /* QUIET */
-    store_release(&worker->completed, worker->completed + 1);
     return result;
+}
+
+/* The last thing that is done for a task. */
+static void count_completed(void) {
+    struct filch__worker *worker = filch__worker_current();   /* perhaps another than the one that began it */
+    store_release(&worker->completed, worker->completed + 1); /* QUIET */
 }
 
 void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
@@ -118,13 +121,17 @@ void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
     filch__worker_current()->deque.hot.task = NULL;
     task->result = result;
     store_relaxed(&task->state, TASK_ENDED);                      /* for reports */
-    uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; afterwards the record may be gone */
-    if (end == TASK_END_OPEN) return;
-    if (end == TASK_END_DETACHED) {
+    uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
+    if (end != TASK_END_OPEN) {
+        /* With a waiter, too: the awaiter may go on when this runtime is no more. */
         record_put(task);
-    } else {
-        filch__wake((struct filch__waiter *)end, WAITER_GRANTED);
+        if (end != TASK_END_DETACHED) {
+            struct filch__waiter *waiter = (struct filch__waiter *)end;
+            waiter->result = result; /* CAUSE carries it */
+            filch__wake(waiter, WAITER_GRANTED);
+        }
     }
+    count_completed();
 }
 
 /* --------------------------------------------------------------------------------------------------------- await */
@@ -151,7 +158,16 @@ static bool run_in_place(struct filch__worker *worker, struct filch_task *task, 
     void *self = hot->task;
     *result = call(worker, task);
     filch__worker_current()->deque.hot.task = self;
+    record_put(task);
+    count_completed();
     return true;
+}
+
+/* The result of a task that has ended; its record is given back. */
+static int take_result(struct filch_task *task, int *value) {
+    *value = task->result;
+    record_put(task);
+    return 0;
 }
 
 static _Noreturn void die_of_second_awaiter(const struct filch_task *task, uintptr_t end) {
@@ -162,43 +178,45 @@ static _Noreturn void die_of_second_awaiter(const struct filch_task *task, uintp
                                         : "is awaited by another");
 }
 
-/* Waits until the task has ended or `deadline` has passed. True: it has ended. */
-static bool wait_for_end(struct filch_task *task, filch_deadline deadline) {
+/*
+ * Waits until the task has ended or `deadline` has passed. 0: it has ended, its result is in `*value`, and its record is
+ * given back.
+ */
+static int wait_for_end(struct filch_task *task, int *value, filch_deadline deadline) {
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, "await", task);
     uintptr_t end = TASK_END_OPEN;
     if (!cas_acq_rel(&task->end, &end, (uintptr_t)&waiter)) { /* END */
-        if (end == TASK_END_ENDED) return true;
+        if (end == TASK_END_ENDED) return take_result(task, value);
         die_of_second_awaiter(task, end);
     }
     while (!(filch__park_until(&waiter, deadline) & WAITER_GRANTED)) {
         end = (uintptr_t)&waiter;
-        if (cas_acq_rel(&task->end, &end, TASK_END_OPEN)) return false;
+        if (cas_acq_rel(&task->end, &end, TASK_END_OPEN)) return -ETIMEDOUT;
         /* It ended just now, and will grant: that is waited for, since it touches the waiter. */
         filch__waiter_unexpire(&waiter);
         deadline = FILCH_NEVER;
     }
-    return true;
+    *value = waiter.result;
+    return 0;
+}
+
+static int await(struct filch_task *task, int *value, filch_deadline deadline) {
+    uintptr_t end = load_acquire(&task->end); /* END */
+    if (end == TASK_END_ENDED) return take_result(task, value);
+    struct filch__worker *worker = filch__worker_current();
+    if (unlikely(worker != NULL && worker->deque.hot.task == task)) return -EDEADLK;
+    if (unlikely(end != TASK_END_OPEN)) die_of_second_awaiter(task, end);
+    if (worker != NULL && deadline.at_ns == INT64_MAX && run_in_place(worker, task, value)) return 0;
+    return wait_for_end(task, value, deadline);
 }
 
 int filch_await(filch_task *task, int *result, filch_deadline deadline) {
     if (unlikely(task == NULL)) return -EINVAL;
-    int value;
-    uintptr_t end = load_acquire(&task->end); /* END */
-    if (end != TASK_END_ENDED) {
-        struct filch__worker *worker = filch__worker_current();
-        if (unlikely(worker != NULL && worker->deque.hot.task == task)) return -EDEADLK;
-        if (unlikely(end != TASK_END_OPEN)) die_of_second_awaiter(task, end);
-        if (worker != NULL && deadline.at_ns == INT64_MAX && run_in_place(worker, task, &value)) {
-            if (result != NULL) *result = value;
-            record_put(task);
-            return 0;
-        }
-        if (!wait_for_end(task, deadline)) return -ETIMEDOUT;
-    }
-    if (result != NULL) *result = task->result;
-    record_put(task);
-    return 0;
+    int value = 0;
+    int answer = await(task, &value, deadline);
+    if (answer == 0 && result != NULL) *result = value;
+    return answer;
 }
 
 void filch_task_detach(filch_task *task) {

@@ -9,7 +9,11 @@
  *
  * The frame stands in the caller's own frame and is forked and joined by the same task, each fork joined exactly once,
  * the last one first, before the function that owns the frame returns. None of this is checked: checking would cost more
- * than a fork; a join of what was not forked may wait for ever. Forked children are strands of the task that
+ * than a fork; a join of what was not forked may wait for ever.
+ *
+ * Depth: a call that filch_join makes goes on on a fresh stack where less than half of the running one is left, so that
+ * recursion through joins is as deep as memory is large. What the parent calls itself stays on its stack: fork the deep
+ * branch and call the shallow one, or ask for a larger stack. Forked children are strands of the task that
  * forked them: filch_self() is the same in all of them. A child may wait, fork and spawn as any task may.
  *
  * The common path is in this header so that it is inlined; what stands under "inside" is not for use.

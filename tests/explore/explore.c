@@ -433,11 +433,12 @@ bool filch__barrier_register(void) {
     return true;
 }
 
-void filch__barrier_all(void) {
+bool filch__barrier_all(void) {
     filch__explore_exclusive(NULL, __func__, __LINE__);
     for (unsigned i = 0; i < now.count; i++) {
         while (now.threads[i].stores > 0) flush_one(i);
     }
+    return true;
 }
 
 int64_t filch__clock_now(void) {
