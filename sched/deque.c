@@ -98,8 +98,8 @@ static inline void *list_pop_task(struct filch__deque *deque) {
     void *item = load_relaxed(&deque->hot.young); /* the owner's own */
     void *next = load_relaxed(item_link(item));
     store_release(&deque->hot.young, next);
-    compiler_barrier();       /* REVOKE */
-    __builtin_prefetch(next); /* it is likely to be popped next, and of a million tasks it is in no cache */
+    compiler_barrier();          /* REVOKE */
+    __builtin_prefetch(next, 1); /* it is likely to be popped next, and of a million tasks it is in no cache */
     return item;
 }
 

@@ -18,7 +18,8 @@ typedef struct filch_task filch_task;
 /* How a task is made. NULL in place of options, and zero in a field, is the default. */
 typedef struct filch_task_options {
     const char *name;  /* for reports; copied, cut at 31 bytes; default: none */
-    size_t stack_size; /* bytes, 16 KiB to 1 GiB, rounded up to a power of two; default: the runtime's */
+    size_t stack_size; /* bytes, 16 KiB to 1 GiB, rounded up to a power of two, guard (a sixteenth, or a page) and some
+                          200 bytes included; default: the runtime's */
 } filch_task_options;
 
 /*

@@ -12,14 +12,26 @@
 
 #include "tests/api/workers.h"
 
+/* What a frame of the recursions below takes besides its page; AddressSanitizer puts red zones round the page. */
+#ifdef __SANITIZE_ADDRESS__
+#define BESIDES 512
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BESIDES 512
+#endif
+#endif
+#ifndef BESIDES
+#define BESIDES 128
+#endif
+
 /* Uses about `bytes` of stack, and lets others run while it does. */
 static __attribute__((noinline)) int use_stack(size_t bytes) {
     volatile char page[1024];
     page[0] = (char)bytes;
     page[sizeof page - 1] = 1;
     int deeper = 0;
-    if (bytes > 2 * sizeof page) {
-        deeper = use_stack(bytes - sizeof page - 128);
+    if (bytes > 2 * (sizeof page + BESIDES)) {
+        deeper = use_stack(bytes - sizeof page - BESIDES);
     } else {
         filch_yield();
     }
@@ -78,7 +90,7 @@ TEST(stack, a_runtimes_own_size_is_what_its_tasks_get) {
 static __attribute__((noinline)) int use_then_await(size_t bytes, const struct wish *child) {
     volatile char page[1024];
     page[0] = 1;
-    if (bytes > sizeof page) return use_then_await(bytes - sizeof page - 128, child) + page[0] - 1;
+    if (bytes > sizeof page + BESIDES) return use_then_await(bytes - sizeof page - BESIDES, child) + page[0] - 1;
     filch_task *task;
     int result;
     size_t use = child->use;

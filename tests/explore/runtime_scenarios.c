@@ -352,6 +352,89 @@ SCENARIO(fork_again, "two tasks fork and join a frame at the same place again an
     explore_check(done == 8);
 }
 
+static ATOMIC(uint32_t) in_turns, idle_from_now, parked_again, forked_again;
+
+static void raise_flag(uint32_t *flag) {
+    store_seq_cst(flag, 1);
+    filch__futex_wake(flag, 1);
+}
+
+static void await_flag(uint32_t *flag) {
+    while (load_seq_cst(flag) == 0) filch__futex_wait(flag, 0, INT64_MAX);
+}
+
+/* Parks; who calls wake_shown afterwards wakes it. */
+static void park_shown(void) {
+    struct filch__waiter waiter;
+    filch__waiter_init(&waiter, "scenario", NULL);
+    store_release(&shown, &waiter);
+    filch__park(&waiter);
+}
+
+static int wake_shown(void *arg) {
+    (void)arg;
+    struct filch__waiter *waiter;
+    while ((waiter = exchange_acq_rel(&shown, NULL)) == NULL) spin_pause();
+    filch__wake(waiter, WAITER_GRANTED);
+    return 0;
+}
+
+static int busy_at_first(void *arg) {
+    (void)arg;
+    meet(2);
+    await_flag(&idle_from_now);
+    return 0;
+}
+
+static int busy_again(void *arg) {
+    (void)arg;
+    raise_flag(&parked_again);
+    await_flag(&forked_again);
+    return 0;
+}
+
+/* Two of these by turns keep a worker choosing, each time with a look at the inject queue first. */
+static int take_turns(void *arg) {
+    if (add_seq_cst(&in_turns, 1) == 1) wake_shown(arg);
+    for (unsigned i = 0; i < 8; i++) {
+        filch__worker_current()->turn = 15;
+        filch_yield();
+    }
+    return 0;
+}
+
+static int come_back(void *arg) {
+    (void)arg;
+    filch_frame frame; /* forked on one worker twice, and joined on the other in between */
+    meet(2);
+    for (unsigned i = 0; i < 2; i++) explore_check(filch_spawn(NULL, take_turns, NULL, NULL) == 0);
+    park_shown();
+    filch__deque_close(&filch__worker_current()->deque); /* nobody is idle: the other worker is busy */
+    filch_fork(&frame, wake_shown, NULL);
+    raise_flag(&idle_from_now);
+    park_shown();
+    filch_join(&frame);
+    explore_check(filch_spawn(NULL, busy_again, NULL, NULL) == 0);
+    park_shown();
+    filch_fork(&frame, count_one, NULL);
+    raise_flag(&forked_again);
+    filch_join(&frame);
+    return 0;
+}
+
+SCENARIO(fork_back, "a task whose fork a thief has moved comes back from outside and forks at the same place") {
+    begin(2);
+    in_turns = idle_from_now = parked_again = forked_again = 0;
+    shown = NULL;
+    runtime->search_max = 0; /* straight to sleep, sharing all lists: who searches spins, and lets others go first */
+    inject_one((void *)(uintptr_t)busy_at_first);
+    inject_one((void *)(uintptr_t)come_back);
+    await_flag(&parked_again);
+    wake_shown(NULL); /* through the inject queue */
+    end();
+    explore_check(done == 1);
+}
+
 SCENARIO(fork_tree, "a tree of forks, two workers") {
     sum_with(2, 3);
 }
