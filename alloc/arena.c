@@ -7,6 +7,7 @@
 #if FILCH_JEMALLOC
 
 #include <jemalloc/jemalloc.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -20,19 +21,50 @@ static bool decay_at_once(unsigned arena) {
     return mallctlbymib(path, length, NULL, NULL, &decay_ms, sizeof decay_ms) == 0;
 }
 
-bool filch__arena_create(unsigned *arena) {
-    size_t size = sizeof *arena;
-    if (filch__alloc_fails() || mallctl("arenas.create", arena, &size, NULL, 0) != 0) return false;
-    if (!filch__alloc_fails() && decay_at_once(*arena)) return true;
-    filch__arena_destroy(*arena);
-    return false;
+/*
+ * Arenas that nobody uses any more, for the next who wants one: jemalloc 5.3 keeps some 4 KB of its own for each arena
+ * that was ever made, also after it was destroyed. They are empty, so that who takes one need not know who had it.
+ */
+enum { SPARE_MAX = 64 };
+
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned spare[SPARE_MAX], spare_count;
+
+static bool take_spare(unsigned *arena) {
+    pthread_mutex_lock(&spare_lock);
+    bool any = spare_count > 0;
+    if (any) *arena = spare[--spare_count];
+    pthread_mutex_unlock(&spare_lock);
+    return any;
 }
 
-void filch__arena_destroy(unsigned arena) {
+static bool put_spare(unsigned arena) {
+    pthread_mutex_lock(&spare_lock);
+    bool room = spare_count < SPARE_MAX;
+    if (room) spare[spare_count++] = arena;
+    pthread_mutex_unlock(&spare_lock);
+    return room;
+}
+
+static void destroy(unsigned arena) {
     size_t path[3], length = 3;
     if (mallctlnametomib("arena.0.destroy", path, &length) != 0) return;
     path[1] = arena;
     mallctlbymib(path, length, NULL, NULL, NULL, 0);
+}
+
+bool filch__arena_create(unsigned *arena) {
+    size_t size = sizeof *arena;
+    if (filch__alloc_fails()) return false;
+    if (take_spare(arena)) return true;
+    if (mallctl("arenas.create", arena, &size, NULL, 0) != 0) return false;
+    if (!filch__alloc_fails() && decay_at_once(*arena)) return true;
+    destroy(*arena);
+    return false;
+}
+
+void filch__arena_destroy(unsigned arena) {
+    if (!put_spare(arena)) destroy(arena);
 }
 
 /* Without the thread cache, which would keep memory of an arena that is to be destroyed. */

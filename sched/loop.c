@@ -15,7 +15,9 @@
  * deque, at the head of its run queue, or at the head of the inject queue, is looked at within FAIR_TURNS turns of that
  * worker (of any worker, for the inject queue). Timers that are due fire within TIMER_TURNS turns.
  */
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "sched/frame.h"
@@ -26,6 +28,7 @@ enum {
     FAIR_TURNS = 64,
     TIMER_TURNS = 16,
     CALM_PUSHES = 16,    /* pushes in a row that found nobody idle, after which the deque is closed */
+    NAPS_TO_TELL = 5000, /* about a second */
     NEXT_STREAK_MAX = 3, /* how often in a row the next slot goes before the run queue */
 };
 
@@ -123,6 +126,18 @@ static void nap(void) {
     nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
 }
 
+/* One line, once in each such wait: it may last for ever, if everything else waits too. */
+static void tell_of_need(const struct filch__waiter *left) {
+    char line[192];
+    int length =
+        snprintf(line, sizeof line,
+                 "filch: task %p \"%.31s\" waits (%s), and there is no memory for a stack on which its worker could "
+                 "run others meanwhile\n",
+                 (const void *)left->task, filch_task_name(left->task), left->reason);
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+    (void)ignored;
+}
+
 /*
  * There is no memory for another stack. What needs none can still go on: suspended strands, and `left` itself once it
  * has a cause or, for a yield, at once. Returns whether `left` goes on; else `*item` is a strand to jump to, or `*stack`
@@ -130,7 +145,8 @@ static void nap(void) {
  */
 static bool make_do(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void **item,
                     struct filch__stack **stack) {
-    for (;;) {
+    for (unsigned naps = 0;; naps++) {
+        if (naps == NAPS_TO_TELL) tell_of_need(left);
         if (*item != NULL) filch__worker_enqueue(worker, *item);
         *item = NULL;
         if (landing == LAND_YIELD) return true;
@@ -200,6 +216,7 @@ static void hop_entry(struct filch__transfer transfer) {
 
 bool filch__worker_hop(struct filch__worker *worker, filch_frame *frame) {
     struct filch__stack *fresh = stack_of_class(worker, class_of(worker, frame));
+    worker->hop_failed = fresh == NULL;
     if (fresh == NULL) return false;
     struct hop hop = {.frame = frame, .parent = {.stack = worker->stack}};
     void *task = worker->deque.hot.task;

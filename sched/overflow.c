@@ -23,12 +23,13 @@ static pthread_once_t installed = PTHREAD_ONCE_INIT;
 
 static void report(const struct filch__worker *worker, const void *address) {
     const struct filch_task *task = worker->deque.hot.task;
-    char line[256];
-    int length =
-        snprintf(line, sizeof line,
-                 "filch: stack overflow in task %p \"%s\": its stack of %zu bytes ends above %p; "
-                 "give filch_task_options.stack_size more. Spawned at:\n",
-                 (const void *)task, filch_task_name(task), (size_t)1 << (14 + worker->stack->size_class), address);
+    char line[384];
+    int length = snprintf(
+        line, sizeof line,
+        "filch: stack overflow in task %p \"%s\", at %p: it has used up its stack of %zu bytes%s. Spawned at:\n",
+        (const void *)task, filch_task_name(task), address, (size_t)1 << (14 + worker->stack->size_class),
+        worker->hop_failed ? ", and there was no memory for a further one"
+                           : "; stack_size in filch_task_options, or in filch_options, gives more");
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
     void *site = task == NULL ? NULL : task->spawned_at;

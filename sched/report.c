@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/place.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
 
@@ -71,9 +72,14 @@ static int report_record(void *record, void *argument) {
     if (extra != NULL && load_acquire(&task->state) != TASK_FREE) memcpy(name, extra->name, sizeof name);
     filch__lock_leave(&report->runtime->extras_lock);
 
-    char line[160];
-    int length = snprintf(line, sizeof line, "task %p \"%s\" %s, spawned at %p\n", record, name, state_name(state),
-                          load_relaxed(&task->spawned_at));
+    for (char *letter = name; *letter != '\0'; letter++) {
+        if ((unsigned char)*letter < ' ' || *letter == '"') *letter = '?'; /* a line stays a line */
+    }
+
+    char place[PLACE_SIZE], line[PLACE_SIZE + 128];
+    filch__place_write(load_relaxed(&task->spawned_at), place);
+    int length =
+        snprintf(line, sizeof line, "task %p \"%s\" %s, spawned at %s\n", record, name, state_name(state), place);
     if (write(report->fd, line, (size_t)length) < 0) return -errno;
     report->tasks++;
     return 0;

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/place.h"
 #include "sched/runtime.h"
 
 /* ------------------------------------------------------------------------------------------------------- records */
@@ -171,8 +172,10 @@ static int take_result(struct filch_task *task, int *value) {
 }
 
 static _Noreturn void die_of_second_awaiter(const struct filch_task *task, uintptr_t end) {
-    filch__die("await: a handle is given up once: task %p \"%s\", spawned at %p, %s", (const void *)task,
-               filch_task_name(task), task->spawned_at,
+    char place[PLACE_SIZE];
+    filch__place_write(task->spawned_at, place);
+    filch__die("await or detach: a handle is given up once: task %p \"%s\", spawned at %s, %s", (const void *)task,
+               filch_task_name(task), place,
                end == TASK_END_DETACHED ? "is detached"
                : end == TASK_END_GONE   ? "was awaited or detached before"
                                         : "is awaited by another");

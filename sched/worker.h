@@ -44,6 +44,7 @@ struct filch__worker {
     uint64_t spawned_before; /* `spawned` at the last look at the old end of the deque */
     uint32_t next_streak;    /* how often in a row the next slot was served */
     uint32_t calm;           /* pushes in a row that found nobody idle */
+    bool hop_failed;         /* for the report of a stack overflow: the last hop found no memory for a stack */
     bool searching;          /* counted as such in the idle word */
     bool victim_was_rich;    /* its victim's deque had more, when it last stole */
     int64_t stolen_at_ns;    /* when it took the item that it runs from another, or 0 */

@@ -21,15 +21,28 @@ uint64_t fib_filch(struct run *run) {
     return (uint64_t)by_pointer(from_number((long)run->n));
 }
 
-static int directly(void *arg) {
-    long n = (long)(intptr_t)arg;
-    if (n < 2) return (int)n;
-    filch_frame left;
-    filch_fork(&left, directly, from_number(n - 1));
-    int right = directly(from_number(n - 2));
-    return right + (filch_reclaim(&left) ? directly(from_number(n - 1)) : filch_frame_result(&left));
+/* The form that filch/fork.h shows: a plain function of numbers, and a task's function for who takes the fork. */
+struct call {
+    long n, result;
+};
+
+static int call_run(void *arg);
+
+static long directly(long n) {
+    if (n < 2) return n;
+    struct call left = {.n = n - 1};
+    filch_frame frame;
+    filch_fork(&frame, call_run, &left);
+    long right = directly(n - 2);
+    return right + (filch_reclaim(&frame) ? directly(n - 1) : left.result);
+}
+
+static int call_run(void *arg) {
+    struct call *call = arg;
+    call->result = directly(call->n);
+    return 0;
 }
 
 uint64_t fib_filch_inline(struct run *run) {
-    return (uint64_t)directly(from_number((long)run->n));
+    return (uint64_t)directly((long)run->n);
 }

@@ -42,7 +42,8 @@ typedef struct filch_reduction {
 
 /*
  * Reduces [first, last) into `*result`, which holds `reduction->size` bytes. `combine` gets neighbouring parts, the
- * left one first: it must be associative and need not be commutative. On a failure `*result` holds nothing of use.
+ * left one first: it must be associative and need not be commutative. An empty range leaves the neutral element. On a
+ * failure `*result` holds nothing of use. Accumulators are aligned as malloc(3) aligns.
  *
  * Returns, Call, Waits  as filch_parallel_for; -EINVAL also for a NULL function, a NULL `result`, or a size of 0 or
  *                       above 4096

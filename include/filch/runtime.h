@@ -32,6 +32,7 @@ typedef struct filch_options {
  *          -EINVAL   `fn` is NULL, or a field of `options` is out of its range; nothing was run
  *          -ENOMEM   no memory; nothing was run
  *          -EAGAIN   the system gave no thread; nothing was run
+ *          (a result of fn may look the same: let `arg` say whether it ran, where that matters)
  * Call     from any thread that is not a worker of a runtime (from a task: -EDEADLK)
  * Waits    yes: the calling thread blocks
  */
@@ -62,7 +63,7 @@ FILCH_API FILCH_CHECK int filch_runtime_spawn(filch_runtime *runtime, filch_task
 
 /*
  * Refuses tasks from outside from now on, and waits until every task has ended. May be called again, and by several
- * threads; a runtime that is shut down stays so.
+ * threads; a runtime that is shut down stays so. Handles of ended tasks can still be awaited.
  *
  * Returns  0            no task is left
  *          -ETIMEDOUT   `deadline` passed first; the tasks that are left go on. filch_runtime_report tells which
@@ -86,12 +87,12 @@ FILCH_API int filch_runtime_destroy(filch_runtime *runtime);
 /* The runtime that the caller is a task of, or NULL. From any thread; does not wait. */
 FILCH_API filch_runtime *filch_runtime_current(void);
 
-/* How many workers `runtime` has. From any thread; does not wait. */
+/* How many workers `runtime` has; 0 for NULL. From any thread; does not wait. */
 FILCH_API unsigned filch_runtime_workers(const filch_runtime *runtime);
 
 /*
- * Writes a line for each task that has not ended to file descriptor `fd`: its name, its state, and where it was
- * spawned.
+ * Writes a line for each task that has not ended to file descriptor `fd`: its name, whether it has begun, and where it
+ * was spawned (as "program(+0x1234)", which addr2line(1) understands).
  *
  * Returns  how many tasks there were
  *          -EINVAL   `runtime` is NULL

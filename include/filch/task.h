@@ -3,7 +3,8 @@
  * Tasks: started by filch_spawn, ended when their function returns, run by whichever worker takes them.
  *
  * A task costs 64 bytes until it waits; a task that waits keeps the stack that it stands on. A handle belongs to
- * whoever spawned the task and is given up exactly once: by a filch_await that returns 0, or by filch_task_detach.
+ * whoever spawned the task and is given up exactly once: by a filch_await that returns 0, or by filch_task_detach. The
+ * record of one that never is stays until the runtime is destroyed.
  */
 #ifndef FILCH_TASK_H
 #define FILCH_TASK_H
@@ -42,11 +43,13 @@ FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg
  * nobody has started it and there is no deadline.
  *
  * Returns  0            ended: its result is in `*result` unless that is NULL, and the handle is gone
- *          -ETIMEDOUT   `deadline` passed first; the handle stays valid, `*result` is not written
+ *          -ETIMEDOUT   `deadline` passed first; the handle stays valid, `*result` is not written. With a deadline that
+ *                       has passed already this only asks whether the task has ended
  *          -EINVAL      `task` is NULL
  *          -EDEADLK     the caller is this task
  * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts)
- * Waits    yes; a task may continue on another worker
+ * Waits    yes; a task may continue on another worker. Where there is no memory for a stack on which the worker could run
+ *          others meanwhile, until there is
  * Orders   all that the task did, before what follows this call
  */
 FILCH_API FILCH_CHECK int filch_await(filch_task *task, int *result, filch_deadline deadline);
@@ -54,11 +57,11 @@ FILCH_API FILCH_CHECK int filch_await(filch_task *task, int *result, filch_deadl
 /* Gives the handle of `task` up without waiting; its result is lost. NULL is nothing. From any thread; does not wait. */
 FILCH_API void filch_task_detach(filch_task *task);
 
-/* Whether `task` has ended, so that filch_await would not wait. From any thread; does not wait. */
+/* Whether `task`, which is not NULL, has ended, so that filch_await would not wait. From any thread; does not wait. */
 FILCH_API bool filch_task_done(const filch_task *task);
 
 /*
- * The name that `task` was given, or "". The text lives as long as the task and its handle.
+ * The name that `task` was given, or ""; "" for NULL. The text lives as long as the task and its handle.
  * From any thread that holds the handle, or for filch_self(); does not wait.
  */
 FILCH_API const char *filch_task_name(const filch_task *task);

@@ -180,7 +180,7 @@ TEST_CRASHES(stack, overflow_is_reported, SIGSEGV, "stack overflow in task") {
     filch_run(spawn_greedy, NULL, &(filch_options){.workers = 1});
 }
 
-TEST_CRASHES(stack, overflow_is_reported_with_the_tasks_name, SIGSEGV, "\"greedy\": its stack of 131072 bytes") {
+TEST_CRASHES(stack, overflow_is_reported_with_the_tasks_name, SIGSEGV, "\"greedy\", at ") {
     filch_run(spawn_greedy, NULL, &(filch_options){.workers = 4});
 }
 
