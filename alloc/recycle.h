@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the sanitizers are told about recycled memory. To ThreadSanitizer, of records: the next user's accesses come after the last one's. The lists
- * that hold free records are not instrumented (FILCH__UNSEEN): a cache is its worker's alone, but the sanitizer takes
- * each stack that the worker runs on for a thread of its own, and would see those race.
+ * What the sanitizers are told about recycled memory.
+ *
+ * To ThreadSanitizer, of records: the next user's accesses come after the last one's. The lists that hold free records
+ * are not instrumented (FILCH__UNSEEN): a cache is its worker's alone, but the sanitizer takes each stack that the worker
+ * runs on for a thread of its own, and would see those race.
  */
 #ifndef FILCH_ALLOC_RECYCLE_H
 #define FILCH_ALLOC_RECYCLE_H

@@ -58,11 +58,13 @@ static inline ATOMIC(void *) * item_link(void *item) {
     }
 }
 
-/* `item`, a frame or a task, stands in a deque's list before `next`. By the list's owner. */
+/*
+ * `item`, a frame or a task, stands in a deque's list before `next`. By the list's owner. Relaxed, here and below: the
+ * edges of the list or ring that the item comes into order these.
+ */
 static inline void item_list(void *item, void *next) {
-    if (item_kind(item) == ITEM_FRAME)
-        store_relaxed(&item_frame(item)->filch__join, JOIN_LISTED); /* the edges of the */
-    store_relaxed(item_link(item), next); /* list or ring that it is in order these, here and below */
+    if (item_kind(item) == ITEM_FRAME) store_relaxed(&item_frame(item)->filch__join, JOIN_LISTED);
+    store_relaxed(item_link(item), next);
 }
 
 /* `item` stands in a deque's ring at `index`. A frame that is waited for by now need not know. */
