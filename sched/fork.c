@@ -10,12 +10,14 @@
 #include <filch/fork.h>
 
 #include "sched/frame.h"
+#include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
+#include "sched/task.h"
 
 /* The parent cannot be helped: it will make the call itself. */
 static bool is_alone(struct filch__worker *worker) {
-    return worker == NULL || worker->deque.hot.task == NULL;
+    return worker == NULL || worker->deque.hot.region == NULL;
 }
 
 void filch__fork_seen(filch_frame *frame) {
@@ -43,7 +45,7 @@ void filch__fork_call(filch_frame *frame, filch_fn *fn, void *arg) {
         store_relaxed(&frame->filch__join, JOIN_ALONE); /* nobody else knows of it */
         return;
     }
-    frame->filch__task = worker->deque.hot.task;
+    frame->filch__region = worker->deque.hot.region;
     store_relaxed(&frame->filch__join, JOIN_LISTED); /* the push orders it */
     if (filch__deque_push(&worker->deque, frame)) filch__worker_pushed(worker);
 }
@@ -97,11 +99,13 @@ int filch__join_slow(filch_frame *frame) {
 }
 
 void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
-    worker->deque.hot.task = frame->filch__task;
+    struct filch_task *task = region_task(frame->filch__region);
+    if (!(load_relaxed(&task->flags) & TASK_FORKED)) or_acq_rel(&task->flags, TASK_FORKED); /* for filch__task_hint */
+    worker->deque.hot.region = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
     int result = frame->fn(frame->arg);
-    filch__worker_current()->deque.hot.task = NULL;                          /* perhaps another worker by now */
+    filch__worker_current()->deque.hot.region = NULL;                        /* perhaps another worker by now */
     int64_t word = exchange_acq_rel(&frame->filch__join, JOIN_DONE(result)); /* JOIN */
-    if (join_is_waiter(word)) filch__wake(join_waiter(word), WAITER_GRANTED);
+    if (join_is_waiter(word)) filch__grant(join_waiter(word), 0);
 }
 
 bool filch__fork_wanted(void) {

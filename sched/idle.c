@@ -112,6 +112,18 @@ void filch__idle_notify(struct filch_runtime *runtime) {
     if (worker != NULL) rouse(worker);
 }
 
+void filch__idle_rouse(struct filch__worker *worker) {
+    struct filch__idle *idle = &worker->runtime->idle;
+    filch__lock_take(&idle->lock);
+    bool sleeps = worker->listed;
+    if (sleeps) {
+        list_remove(idle, worker);
+        add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
+    }
+    filch__lock_leave(&idle->lock);
+    if (sleeps) rouse(worker);
+}
+
 void filch__idle_wake_all(struct filch_runtime *runtime) {
     for (;;) {
         struct filch__worker *worker = sleeper_to_searcher(&runtime->idle, false);

@@ -41,6 +41,9 @@ static inline uint32_t idle_sleeping(uint64_t word) {
  */
 void filch__idle_notify(struct filch_runtime *runtime);
 
+/* Wakes `worker` if it sleeps, to look at what concerns it alone: its timers. From any thread. */
+void filch__idle_rouse(struct filch__worker *worker);
+
 /* Finds something to do for a worker that has nothing, sleeping as needed. NULL: the runtime ends. */
 void *filch__idle_find(struct filch__worker *worker);
 

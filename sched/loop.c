@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "sched/frame.h"
+#include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
 
@@ -35,6 +36,21 @@ enum {
 static void run_loop(struct filch__worker *worker);
 
 /* ----------------------------------------------------------------------------------------------------- switches */
+
+/*
+ * `left` may be woken from now on. A cause that is there already was set by a waker that could not enqueue it. Not to the
+ * next slot: the worker has chosen what comes next.
+ */
+static inline void show_parked(struct filch__worker *worker, struct filch__waiter *left) {
+    bool cancellable = left->cancellable && !((uintptr_t)left->region & REGION_CHILD);
+    struct filch_task *task = region_task(left->region);
+    uint16_t hints = left->hints;
+    if (or_seq_cst(left->word, (uintptr_t)WAITER_PARKED) & WAITER_CAUSES) { /* SAVED, HINT */
+        filch__worker_enqueue(worker, item_of_strand(left));
+    } else if (cancellable) {
+        filch__park_check(worker->runtime, task, hints);
+    }
+}
 
 /* The worker's first act on the stack it has arrived on: disposes of what it left. */
 static void land(struct filch__worker *worker, void *context) {
@@ -55,11 +71,7 @@ static void land(struct filch__worker *worker, void *context) {
         break;
     case LAND_PARK:
         left->context = context;
-        /* SAVED. A cause that is there already was set by a waker that could not enqueue it. Not to the next slot: the
-         * worker has chosen what comes next. */
-        if (or_acq_rel(&left->state, WAITER_PARKED) & WAITER_CAUSES) {
-            filch__worker_enqueue(worker, item_of_strand(left));
-        }
+        show_parked(worker, left);
         break;
     }
 }
@@ -69,7 +81,7 @@ static void loop_entry(struct filch__transfer transfer) {
     filch__context_arrived();
     struct filch__worker *worker = transfer.data;
     land(worker, transfer.from);
-    worker->deque.hot.task = NULL;
+    worker->deque.hot.region = NULL;
     run_loop(worker);
 }
 
@@ -114,7 +126,7 @@ static inline unsigned class_of_task(struct filch__worker *worker, const struct 
 /* The class of stack that `item`, which has not begun, is to be run on; a forked call needs what its task asked for. */
 static inline unsigned class_of(struct filch__worker *worker, void *item) {
     if (item_kind(item) == ITEM_TASK) return class_of_task(worker, item_task(item));
-    return class_of_task(worker, item_frame(item)->filch__task);
+    return class_of_task(worker, region_task(item_frame(item)->filch__region));
 }
 
 /* A stack that `item`, which may be NULL, can be run on. */
@@ -133,7 +145,7 @@ static void tell_of_need(const struct filch__waiter *left) {
         snprintf(line, sizeof line,
                  "filch: task %p \"%.31s\" waits (%s), and there is no memory for a stack on which its worker could "
                  "run others meanwhile\n",
-                 (const void *)left->task, filch_task_name(left->task), left->reason);
+                 (void *)region_task(left->region), filch_task_name(region_task(left->region)), left->reason);
     ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
 }
@@ -150,7 +162,8 @@ static bool make_do(struct filch__worker *worker, struct filch__waiter *left, en
         if (*item != NULL) filch__worker_enqueue(worker, *item);
         *item = NULL;
         if (landing == LAND_YIELD) return true;
-        if (load_acquire(&left->state) & WAITER_CAUSES) return true;
+        if (load_acquire(left->word) & WAITER_CAUSES) return true;
+        if (left->cancellable && load_seq_cst(&region_task(left->region)->hints) != left->hints) return true;
         int64_t now_ns = filch__clock_now();
         if (filch__timers_earliest(&worker->timers) <= now_ns) filch__timers_fire(&worker->timers, now_ns);
         *item = filch__worker_next(worker);
@@ -163,7 +176,7 @@ static bool make_do(struct filch__worker *worker, struct filch__waiter *left, en
 
 void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
     left->stack = worker->stack;
-    left->task = worker->deque.hot.task;
+    left->region = worker->deque.hot.region;
     struct filch__stack *fresh = NULL;
     if (item == NULL || item_kind(item) != ITEM_STRAND) {
         fresh = stack_for(worker, item);
@@ -175,7 +188,7 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
     } else {
         worker = switch_to(worker, fresh_loop(fresh, worker, item), fresh, landing, left);
     }
-    worker->deque.hot.task = left->task;
+    worker->deque.hot.region = left->region;
 }
 
 /* Leaves the loop's own stack, on which nothing is, for the strand's. Does not return. */
@@ -207,7 +220,7 @@ static void hop_entry(struct filch__transfer transfer) {
     struct hop *hop = worker->handed;
     worker->handed = NULL;
     hop->parent.context = transfer.from;
-    worker->deque.hot.task = hop->frame->filch__task;
+    worker->deque.hot.region = hop->frame->filch__region;
     hop->result = hop->frame->fn(hop->frame->arg);
     worker = filch__worker_current(); /* perhaps another by now */
     switch_to(worker, hop->parent.context, hop->parent.stack, LAND_RETIRE, NULL);
@@ -219,11 +232,11 @@ bool filch__worker_hop(struct filch__worker *worker, filch_frame *frame) {
     worker->hop_failed = fresh == NULL;
     if (fresh == NULL) return false;
     struct hop hop = {.frame = frame, .parent = {.stack = worker->stack}};
-    void *task = worker->deque.hot.task;
+    void *region = worker->deque.hot.region;
     worker->handed = &hop;
     void *entry = filch__context_make(filch__stack_top(fresh), fresh->fiber.size, hop_entry);
     worker = switch_to(worker, entry, fresh, LAND_NOTHING, NULL);
-    worker->deque.hot.task = task;
+    worker->deque.hot.region = region;
     frame->filch__join = JOIN_DONE(hop.result);
     return true;
 }

@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
 
@@ -22,7 +23,7 @@ static struct sigaction former;
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
 
 static void report(const struct filch__worker *worker, const void *address) {
-    const struct filch_task *task = worker->deque.hot.task;
+    const struct filch_task *task = region_task(worker->deque.hot.region);
     char line[384];
     int length = snprintf(
         line, sizeof line,

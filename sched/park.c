@@ -3,64 +3,169 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
+
+static uintptr_t fresh_word(struct filch__waiter *waiter) {
+    return (uintptr_t)waiter | WAIT_WORD;
+}
+
+static bool is_child(const struct filch__waiter *waiter) {
+    return (uintptr_t)waiter->region & REGION_CHILD;
+}
 
 void filch__waiter_init(struct filch__waiter *waiter, const char *reason, const void *object) {
     struct filch__worker *worker = filch__worker_current();
     bool strand = worker != NULL && worker->stack != NULL;
-    *waiter = (struct filch__waiter){
-        .runtime = strand ? worker->runtime : NULL,
-        .reason = reason,
-        .object = object,
-    };
+    waiter->reason = reason;
+    waiter->object = object;
+    waiter->cancellable = false;
+    waiter->chosen = 0;
+    waiter->runtime = NULL;
+    waiter->region = NULL;
+    waiter->word = &waiter->own;
+    if (likely(strand)) {
+        waiter->runtime = worker->runtime;
+        waiter->region = worker->deque.hot.region;
+        waiter->since_ns = load_relaxed(&worker->runtime->coarse_ns); /* for reports */
+        if (!is_child(waiter)) waiter->word = &region_task(waiter->region)->wait;
+    }
+    store_relaxed(waiter->word, fresh_word(waiter)); /* HINT; and whoever is shown the waiter is shown it in order */
+}
+
+static uintptr_t causes_of(struct filch__waiter *waiter) {
+    return load_acquire(waiter->word) & WAITER_CAUSES; /* CAUSE */
+}
+
+/* Takes everything but GRANTED back, so that the strand can park again. False: it has been granted. */
+static bool clear(struct filch__waiter *waiter) {
+    uintptr_t word = load_acquire(waiter->word);
+    while (!(word & WAITER_GRANTED)) {
+        if (cas_acq_rel(waiter->word, &word, fresh_word(waiter))) return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------------ threads */
+
+/* Threads of Linux have 32-bit futexes: the half of the word with the bits. */
+static uint32_t *futex_of(struct filch__waiter *waiter) {
+    return (uint32_t *)(void *)&waiter->own + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 
 static uint32_t park_thread(struct filch__waiter *waiter, int64_t deadline_ns) {
     for (;;) {
-        uint32_t state = or_acq_rel(&waiter->state, WAITER_PARKED) | WAITER_PARKED;
-        if (state & WAITER_CAUSES) return state & WAITER_CAUSES;
-        if (!filch__futex_wait(&waiter->state, state, deadline_ns)) {
-            return or_acq_rel(&waiter->state, WAITER_EXPIRED) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_EXPIRED;
+        uintptr_t word = or_acq_rel(&waiter->own, (uintptr_t)WAITER_PARKED) | WAITER_PARKED; /* CAUSE */
+        if (word & WAITER_GRANTED) return WAITER_GRANTED;
+        if (word & WAITER_EXPIRED) return WAITER_EXPIRED;
+        if (!filch__futex_wait(futex_of(waiter), (uint32_t)word, deadline_ns)) {
+            or_acq_rel(&waiter->own, (uintptr_t)WAITER_EXPIRED);
         }
     }
 }
 
-uint32_t filch__park(struct filch__waiter *waiter) {
-    if (waiter->runtime == NULL) return park_thread(waiter, INT64_MAX);
-    if (!(load_acquire(&waiter->state) & WAITER_CAUSES)) {
-        struct filch__worker *worker = filch__worker_current();
-        count_up(&worker->parks, 1);
-        filch__worker_leave(worker, waiter, LAND_PARK, filch__worker_next(worker));
-    }
-    return load_acquire(&waiter->state) & WAITER_CAUSES; /* CAUSE */
+/* ------------------------------------------------------------------------------------------------------ strands */
+
+/* Gives the worker up until there is a cause. */
+static void leave(struct filch__waiter *waiter) {
+    if (causes_of(waiter) != 0) return;
+    struct filch__worker *worker = filch__worker_current();
+    count_up(&worker->parks, 1);
+    filch__worker_leave(worker, waiter, LAND_PARK, filch__worker_next(worker));
 }
 
-uint32_t filch__park_until(struct filch__waiter *waiter, filch_deadline deadline) {
-    if (deadline.at_ns == INT64_MAX) return filch__park(waiter);
-    if (waiter->runtime == NULL) return park_thread(waiter, deadline.at_ns);
+static void park_strand(struct filch__waiter *waiter) {
+    waiter->cancellable = false;
+    while (clear(waiter)) leave(waiter);
+}
+
+/* Looks whether the strand is cancelled, so that whatever changes after this look is told of by a change of the hints. */
+static bool is_cancelled(struct filch__waiter *waiter) {
+    waiter->hints = load_seq_cst(&region_task(waiter->region)->hints); /* HINT */
+    return filch__region_is_cancelled(waiter->region);
+}
+
+static uint32_t wait_for_cause(struct filch__waiter *waiter) {
+    for (;;) {
+        if (waiter->cancellable && is_cancelled(waiter)) {
+            return causes_of(waiter) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_CANCELLED;
+        }
+        leave(waiter);
+        uintptr_t causes = causes_of(waiter);
+        if (causes & WAITER_GRANTED) return WAITER_GRANTED;
+        if (causes & WAITER_EXPIRED) {
+            return waiter->cancellable && is_cancelled(waiter) ? WAITER_CANCELLED : WAITER_EXPIRED;
+        }
+        clear(waiter);
+    }
+}
+
+/* A child's wait that can be cancelled is listed, for filch__task_hint. */
+static void list_child(struct filch__waiter *waiter) {
+    struct filch_runtime *runtime = waiter->runtime;
+    filch__lock_take(&runtime->children_lock);
+    waiter->child_next = runtime->children;
+    waiter->child_link = &runtime->children;
+    if (runtime->children != NULL) runtime->children->child_link = &waiter->child_next;
+    runtime->children = waiter;
+    filch__lock_leave(&runtime->children_lock);
+}
+
+static void unlist_child(struct filch__waiter *waiter) {
+    struct filch_runtime *runtime = waiter->runtime;
+    filch__lock_take(&runtime->children_lock);
+    *waiter->child_link = waiter->child_next;
+    if (waiter->child_next != NULL) waiter->child_next->child_link = waiter->child_link;
+    filch__lock_leave(&runtime->children_lock);
+}
+
+static uint32_t wait_until(struct filch__waiter *waiter, filch_deadline deadline) {
+    if (deadline.at_ns == INT64_MAX) return wait_for_cause(waiter);
     if (deadline.at_ns <= 0 || deadline.at_ns <= filch__clock_now()) {
-        uint32_t before = or_acq_rel(&waiter->state, WAITER_EXPIRED); /* CAUSE */
-        return before & WAITER_GRANTED ? WAITER_GRANTED : WAITER_EXPIRED;
+        return causes_of(waiter) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_EXPIRED;
     }
     struct filch__timers *timers = &filch__worker_current()->timers;
     struct filch__timer timer;
     filch__timer_set(timers, &timer, waiter, deadline.at_ns);
-    filch__park(waiter);
+    uint32_t cause = wait_for_cause(waiter);
     filch__timer_remove(timers, &timer);
-    return load_acquire(&waiter->state) & WAITER_CAUSES; /* CAUSE */
+    return cause;
 }
 
-void filch__waiter_unexpire(struct filch__waiter *waiter) {
-    uint32_t state = load_acquire(&waiter->state);
-    while (!(state & WAITER_GRANTED) && !cas_acq_rel(&waiter->state, &state, 0)) continue;
+/* --------------------------------------------------------------------------------------------------------- park */
+
+void filch__park(struct filch__waiter *waiter) {
+    if (waiter->runtime == NULL) {
+        while (clear(waiter)) park_thread(waiter, INT64_MAX);
+    } else {
+        park_strand(waiter);
+    }
 }
+
+uint32_t filch__park_until(struct filch__waiter *waiter, filch_deadline deadline) {
+    if (waiter->runtime == NULL) return park_thread(waiter, deadline.at_ns);
+    waiter->cancellable = false;
+    return wait_until(waiter, deadline);
+}
+
+uint32_t filch__park_cancellable(struct filch__waiter *waiter, filch_deadline deadline) {
+    if (waiter->runtime == NULL) return park_thread(waiter, deadline.at_ns);
+    waiter->cancellable = true;
+    if (likely(!is_child(waiter))) return wait_until(waiter, deadline);
+    list_child(waiter);
+    uint32_t cause = wait_until(waiter, deadline);
+    unlist_child(waiter);
+    return cause;
+}
+
+/* --------------------------------------------------------------------------------------------------------- wake */
 
 /* A worker of the runtime keeps it alive by being one; anyone else must enter it before the waiter can go on. */
-static void wake_from_outside(struct filch__waiter *waiter, uint32_t cause) {
+static void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
     struct filch_runtime *runtime = waiter->runtime;
     filch__runtime_enter(runtime);
-    if (or_acq_rel(&waiter->state, cause) == WAITER_PARKED) { /* CAUSE, SAVED */
+    if (is_parked_alone(or_acq_rel(waiter->word, cause))) { /* CAUSE, SAVED */
         filch__inject_push(&runtime->inject, item_of_strand(waiter));
         filch__idle_notify(runtime);
     }
@@ -69,12 +174,69 @@ static void wake_from_outside(struct filch__waiter *waiter, uint32_t cause) {
 
 void filch__wake(struct filch__waiter *waiter, uint32_t cause) {
     struct filch__worker *worker = filch__worker_current();
+    uintptr_t bit = cause;
     if (waiter->runtime == NULL) {
         /* The futex word may be gone after the or: see futex.h. */
-        if (or_acq_rel(&waiter->state, cause) == WAITER_PARKED) filch__futex_wake(&waiter->state, 1); /* CAUSE */
+        uint32_t *futex = futex_of(waiter);
+        if (is_parked_alone(or_acq_rel(&waiter->own, bit))) filch__futex_wake(futex, 1); /* CAUSE */
     } else if (worker != NULL && worker->runtime == waiter->runtime) {
-        if (or_acq_rel(&waiter->state, cause) == WAITER_PARKED) filch__worker_ready(worker, waiter); /* CAUSE, SAVED */
+        if (is_parked_alone(or_acq_rel(waiter->word, bit))) filch__worker_ready(worker, waiter); /* CAUSE, SAVED */
     } else {
-        wake_from_outside(waiter, cause);
+        wake_from_outside(waiter, bit);
     }
+}
+
+/* --------------------------------------------------------------------------------------------------------- hint */
+
+/* `waiter` is the caller's to make runnable. To the run queue: many may be hinted at a time. */
+static void make_runnable(struct filch_runtime *runtime, struct filch__waiter *waiter) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker != NULL && worker->runtime == runtime) {
+        filch__worker_enqueue(worker, item_of_strand(waiter));
+    } else {
+        filch__inject_push(&runtime->inject, item_of_strand(waiter));
+        filch__idle_notify(runtime);
+    }
+}
+
+static void recheck(struct filch_runtime *runtime, ATOMIC(uintptr_t) * word) {
+    uintptr_t seen = load_seq_cst(word); /* HINT */
+    while (wait_word_is_of_waiter(seen) && !(seen & WAITER_CAUSES)) {
+        if (!cas_seq_cst(word, &seen, seen | WAITER_RECHECK)) continue;
+        if (seen & WAITER_PARKED) make_runnable(runtime, wait_word_waiter(seen)); /* SAVED */
+        return;
+    }
+}
+
+static void hint_children(struct filch_runtime *runtime, struct filch_task *task) {
+    filch__lock_take(&runtime->children_lock);
+    for (struct filch__waiter *waiter = runtime->children; waiter != NULL; waiter = waiter->child_next) {
+        if (region_task(waiter->region) == task) recheck(runtime, &waiter->own);
+    }
+    filch__lock_leave(&runtime->children_lock);
+}
+
+/* Whoever is called in place is cancelled with who has called it. What is followed here may have ended since: a hint too
+ * many, to whatever task has the record now. */
+void filch__task_hint(struct filch_task *task) {
+    struct filch_runtime *runtime = task->runtime;
+    struct filch__worker *worker = filch__worker_current();
+    bool outside = worker == NULL || worker->runtime != runtime;
+    if (outside) filch__runtime_enter(runtime);
+    for (uintptr_t word = WAIT_IN_PLACE; task != NULL && word & WAIT_IN_PLACE;) {
+        add_seq_cst(&task->hints, TASK_HINT); /* HINT */
+        word = load_seq_cst(&task->wait);
+        if (load_acquire(&task->flags) & TASK_FORKED) hint_children(runtime, task);
+        if (word & WAIT_IN_PLACE) {
+            task = (struct filch_task *)(word & ~(WAIT_IN_PLACE | WAITER_BITS));
+        } else {
+            recheck(runtime, &task->wait);
+        }
+    }
+    if (outside) filch__runtime_leave(runtime);
+}
+
+/* After PARKED was set for a waiter, of `task`, that had seen `hints`: HINT's other half. The waiter may be gone. */
+void filch__park_check(struct filch_runtime *runtime, struct filch_task *task, uint16_t hints) {
+    if (load_seq_cst(&task->hints) != hints) recheck(runtime, &task->wait);
 }

@@ -67,10 +67,12 @@ static int report_record(void *record, void *argument) {
     uint32_t state = load_acquire(&task->state);
     if (state != TASK_READY && state != TASK_STARTED) return 0;
     char name[32] = "";
-    filch__lock_take(&report->runtime->extras_lock);
-    struct filch__task_extra *extra = load_relaxed(&task->extra);
-    if (extra != NULL && load_acquire(&task->state) != TASK_FREE) memcpy(name, extra->name, sizeof name);
-    filch__lock_leave(&report->runtime->extras_lock);
+    struct filch__task_extra *extra = load_acquire(&task->extra);
+    if (extra != NULL) {
+        filch__latch_take(&extra->latch);
+        if (extra->task == task) memcpy(name, extra->name, sizeof name);
+        filch__latch_leave(&extra->latch);
+    }
 
     for (char *letter = name; *letter != '\0'; letter++) {
         if ((unsigned char)*letter < ' ' || *letter == '"') *letter = '?'; /* a line stays a line */

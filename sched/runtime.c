@@ -42,6 +42,7 @@ static bool barrier_is_to_be_had(void) {
 }
 
 static void worker_fini(struct filch__worker *worker) {
+    filch__slab_cache_drain(&worker->extras);
     filch__slab_cache_drain(&worker->tasks);
     filch__stack_cache_drain(&worker->stacks);
     filch__timers_fini(&worker->timers);
@@ -56,6 +57,7 @@ static int worker_init(struct filch__worker *worker, struct filch_runtime *runti
     worker->alone = runtime->worker_count == 1;
     filch__random_init(&worker->random, seed, index);
     filch__slab_cache_init(&worker->tasks, &runtime->tasks);
+    filch__slab_cache_init(&worker->extras, &runtime->extras);
     filch__stack_cache_init(&worker->stacks, &runtime->stacks, runtime->stack_class);
     filch__timers_init(&worker->timers);
     int answer = filch__deque_init(&worker->deque, worker->alone || runtime->closable);
@@ -129,8 +131,9 @@ static size_t workers_size(const struct filch_runtime *runtime) {
 static void parts_fini(struct filch_runtime *runtime) {
     filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
     filch__stack_pool_fini(&runtime->stacks);
+    filch__slab_depot_fini(&runtime->extras);
     filch__slab_depot_fini(&runtime->tasks);
-    filch__lock_fini(&runtime->extras_lock);
+    filch__lock_fini(&runtime->children_lock);
     filch__inject_fini(&runtime->inject);
     filch__idle_fini(&runtime->idle);
 }
@@ -153,8 +156,10 @@ static int workers_init(struct filch_runtime *runtime, uint64_t seed) {
 static int parts_init(struct filch_runtime *runtime, uint64_t seed) {
     filch__idle_init(&runtime->idle);
     filch__inject_init(&runtime->inject);
-    filch__lock_init(&runtime->extras_lock);
+    filch__lock_init(&runtime->children_lock);
     filch__slab_depot_init(&runtime->tasks, sizeof(struct filch_task));
+    filch__slab_depot_init(&runtime->extras, sizeof(struct filch__task_extra));
+    store_relaxed(&runtime->coarse_ns, filch__clock_now()); /* nobody else knows of it */
     int answer = filch__stack_pool_init(&runtime->stacks);
     if (answer != 0) goto no_stacks;
     answer = workers_init(runtime, seed);
@@ -163,8 +168,9 @@ static int parts_init(struct filch_runtime *runtime, uint64_t seed) {
     filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
     filch__stack_pool_fini(&runtime->stacks);
 no_stacks:
+    filch__slab_depot_fini(&runtime->extras);
     filch__slab_depot_fini(&runtime->tasks);
-    filch__lock_fini(&runtime->extras_lock);
+    filch__lock_fini(&runtime->children_lock);
     filch__inject_fini(&runtime->inject);
     filch__idle_fini(&runtime->idle);
     return answer;

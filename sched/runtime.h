@@ -23,12 +23,16 @@ struct filch_runtime {
     struct filch__idle idle;
     struct filch__inject inject;
     struct filch__slab_depot tasks;
+    struct filch__slab_depot extras;
     struct filch__stack_pool stacks;
-    struct filch__lock extras_lock;        /* over freeing what a report may be reading */
-    ATOMIC(uint32_t) ending cache_aligned; /* 1: workers stop */
-    ATOMIC(uint32_t) closed;               /* 1: no more tasks from outside */
-    ATOMIC(uint32_t) entering;             /* threads that are spawning or waking from outside just now */
-    ATOMIC(uint32_t) quiet;                /* a futex: counts up when a worker goes to sleep while somebody waits */
+    struct filch__lock children_lock;         /* over the next */
+    struct filch__waiter *children;           /* that wait, and whose wait can be cancelled: sched/park.h */
+    ATOMIC(uint32_t) cancelled cache_aligned; /* 1: every task is cancelled, and those to come */
+    ATOMIC(int64_t) coarse_ns;                /* about now: the clock as somebody has lately read it */
+    ATOMIC(uint32_t) ending cache_aligned;    /* 1: workers stop */
+    ATOMIC(uint32_t) closed;                  /* 1: no more tasks from outside */
+    ATOMIC(uint32_t) entering;                /* threads that are spawning or waking from outside just now */
+    ATOMIC(uint32_t) quiet;                   /* a futex: counts up when a worker goes to sleep while somebody waits */
     ATOMIC(uint32_t) quiet_waiters;
     ATOMIC(uint64_t) spawned_outside; /* tasks spawned by threads that are no workers of this runtime */
 };

@@ -1,14 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* The door of sched/ for the layers above it: to park and to wake, and a hint for splitting work. */
+/*
+ * The door of sched/ for the layers above it.
+ *
+ * A waiting call of a primitive goes like this:
+ *
+ *     if (filch__cancelled()) return -ECANCELED;         first, whether it could go on at once or not
+ *     filch__latch_take(&object->filch__latch);
+ *     if (it can go on at once) { ...; filch__latch_leave(); filch__spend(); return 0; }
+ *     struct filch__waiter waiter;
+ *     filch__waiter_init(&waiter, "mutex", object);
+ *     struct filch__clause clause = {.waiter = &waiter};
+ *     filch__waitlist_add(&object->filch__waiters, &clause);
+ *     return filch__wait(&object->filch__latch, &clause, deadline);
+ *
+ * A deadline that has passed is no reason not to go on at once; the wait answers -ETIMEDOUT then. (For a deadline of
+ * zero filch__wait costs little: it looks whether it was granted, and withdraws.)
+ */
 #ifndef FILCH_SCHED_SCHED_H
 #define FILCH_SCHED_SCHED_H
 
+#include "base/random.h"
 #include "sched/park.h"
+#include "sched/waitlist.h"
+
+/* Whether a waiting call of the caller answers -ECANCELED. False outside tasks. */
+bool filch__cancelled(void);
+
+/*
+ * Counts a waiting call that could go on at once. A task that makes many of these in a row gives way to others now and
+ * then: this may switch, so it is called with no latch held and with nothing half done.
+ */
+void filch__spend(void);
+
+/* As filch__choose, for any caller. */
+uint32_t filch__choose_here(enum filch__choice kind, uint32_t count);
 
 /*
  * Whether somebody could take a forked child now: all that this worker has offered is gone. False outside tasks, and for
  * a runtime's only worker.
  */
 bool filch__fork_wanted(void);
+
+/* The task that the caller runs in, or NULL: its identity, for owners. Threads that are no workers are told apart by
+ * filch__who. */
+void *filch__who(void); /* a task, or a thread's own mark; never NULL */
 
 #endif

@@ -5,43 +5,78 @@
 #include <sched.h>
 #include <string.h>
 
-#include "base/place.h"
+#include "sched/region.h"
 #include "sched/runtime.h"
+#include "sched/sched.h"
+
+enum {
+    BUDGET = 128, /* waiting calls in a row that could go on at once, before a task gives way */
+};
 
 /* ------------------------------------------------------------------------------------------------------- records */
 
-static struct filch_task *record_get(struct filch_runtime *runtime, struct filch__worker *worker) {
-    return worker != NULL ? filch__slab_cache_get(&worker->tasks) : filch__slab_depot_get(&runtime->tasks);
+/* The worker that the caller is, if it is one of `runtime`, else NULL. */
+static struct filch__worker *worker_of(struct filch_runtime *runtime) {
+    struct filch__worker *worker = filch__worker_current();
+    return worker != NULL && worker->runtime == runtime ? worker : NULL;
 }
 
-static void record_put(struct filch_task *task) {
-    struct filch_runtime *runtime = task->runtime;
-    store_relaxed(&task->state, TASK_FREE);   /* for reports */
-    store_relaxed(&task->end, TASK_END_GONE); /* to tell a handle that is used once more, as long as it can be told */
-    if (unlikely(task->extra != NULL)) {
-        filch__lock_take(&runtime->extras_lock); /* a report may be reading the name */
-        filch__heap_put(task->extra, sizeof *task->extra, 8);
-        store_relaxed(&task->extra, NULL);
-        filch__lock_leave(&runtime->extras_lock);
+static void extra_put(struct filch_runtime *runtime, struct filch__worker *worker, struct filch__task_extra *extra) {
+    filch__latch_take(&extra->latch); /* a report may be reading the name */
+    extra->task = NULL;
+    struct filch__locals *locals = extra->locals;
+    extra->locals = NULL;
+    filch__latch_leave(&extra->latch);
+    if (worker != NULL) {
+        filch__slab_cache_put(&worker->extras, extra);
+    } else {
+        filch__slab_depot_put(&runtime->extras, extra);
     }
-    struct filch__worker *worker = filch__worker_current();
-    if (worker != NULL && worker->runtime == runtime) {
+    if (locals != NULL) filch__locals_release(locals);
+}
+
+void filch__task_put(struct filch_task *task) {
+    struct filch_runtime *runtime = task->runtime;
+    struct filch__worker *worker = worker_of(runtime);
+    store_relaxed(&task->state, (uint8_t)TASK_FREE); /* for reports */
+    store_relaxed(&task->end, TASK_END_GONE); /* to tell a handle that is used once more, as long as it can be told */
+    struct filch__task_extra *extra = load_relaxed(&task->extra);
+    if (unlikely(extra != NULL)) {
+        store_relaxed(&task->extra, NULL); /* reports look at the extra record itself */
+        extra_put(runtime, worker, extra);
+    }
+    if (worker != NULL) {
         filch__slab_cache_put(&worker->tasks, task);
     } else {
         filch__slab_depot_put(&runtime->tasks, task);
     }
 }
 
-static int extra_make(struct filch_runtime *runtime, struct filch_task *task, const filch_task_options *options) {
-    struct filch__task_extra *extra = filch__heap_get(sizeof *extra, 8);
-    if (extra == NULL) return -ENOMEM;
-    if (options->name != NULL) {
-        size_t length = strnlen(options->name, sizeof extra->name - 1);
-        memcpy(extra->name, options->name, length); /* the rest is zero */
-    }
-    extra->stack_class = options->stack_size == 0 ? runtime->stack_class : filch__stack_class(options->stack_size);
-    store_relaxed(&task->extra, extra);
-    return 0;
+/* An extra record that belongs to `task`, and that `task` does not know of yet. */
+static struct filch__task_extra *extra_get(struct filch_task *task) {
+    struct filch_runtime *runtime = task->runtime;
+    struct filch__worker *worker = worker_of(runtime);
+    struct filch__task_extra *extra =
+        worker != NULL ? filch__slab_cache_get(&worker->extras) : filch__slab_depot_get(&runtime->extras);
+    if (extra == NULL) return NULL;
+    filch__latch_take(&extra->latch);
+    memset(extra->name, 0, sizeof extra->name);
+    extra->stack_class = runtime->stack_class;
+    extra->scope = NULL;
+    extra->scopes = NULL;
+    extra->locals = NULL;
+    extra->task = task;
+    filch__latch_leave(&extra->latch);
+    return extra;
+}
+
+struct filch__task_extra *filch__task_extra(struct filch_task *task) {
+    struct filch__task_extra *there = load_acquire(&task->extra);
+    if (there != NULL) return there;
+    struct filch__task_extra *extra = extra_get(task);
+    if (extra == NULL || cas_acq_rel(&task->extra, &there, extra)) return extra;
+    extra_put(task->runtime, worker_of(task->runtime), extra); /* another strand of the task was faster */
+    return there;
 }
 
 /* --------------------------------------------------------------------------------------------------------- spawn */
@@ -51,195 +86,164 @@ static bool options_are_valid(const filch_task_options *options) {
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
 }
 
-/* `worker`: the caller's, if it is one of `runtime`, else NULL. */
-static int spawn(struct filch_runtime *runtime, struct filch__worker *worker, filch_task **handle, filch_fn *fn,
-                 void *arg, const filch_task_options *options, void *spawned_at) {
+/* What the spawner has for its children to inherit, or NULL. */
+static inline struct filch__locals *locals_of(struct filch__worker *worker) {
+    struct filch_task *spawner = worker == NULL ? NULL : region_task(worker->deque.hot.region);
+    if (spawner == NULL || likely(load_relaxed(&spawner->extra) == NULL)) return NULL;
+    struct filch__task_extra *extra = load_acquire(&spawner->extra);
+    filch__latch_take(&extra->latch);
+    struct filch__locals *locals = extra->locals == NULL ? NULL : filch__locals_share(extra->locals);
+    filch__latch_leave(&extra->latch);
+    return locals;
+}
+
+static int extra_fill(struct filch_task *task, const filch_task_options *options, struct filch_scope *scope,
+                      struct filch__locals *locals) {
+    struct filch__task_extra *extra = filch__task_extra(task);
+    if (extra == NULL) return -ENOMEM;
+    filch__latch_take(&extra->latch);
+    if (options != NULL && options->name != NULL) {
+        memcpy(extra->name, options->name, strnlen(options->name, sizeof extra->name - 1)); /* the rest is zero */
+    }
+    if (options != NULL && options->stack_size != 0) extra->stack_class = filch__stack_class(options->stack_size);
+    extra->scope = scope;
+    extra->locals = locals;
+    filch__latch_leave(&extra->latch);
+    return 0;
+}
+
+static void queue_task(const struct filch__spawn *how, struct filch_task *task) {
+    struct filch__worker *worker = how->worker;
+    if (likely(worker != NULL)) {
+        count_up(&worker->spawned, 1);
+        if (filch__deque_push(&worker->deque, item_of_task(task))) filch__worker_pushed(worker);
+    } else {
+        add_relaxed(&how->runtime->spawned_outside, 1);
+        filch__inject_push(&how->runtime->inject, item_of_task(task));
+        filch__idle_notify(how->runtime);
+    }
+}
+
+static never_inline int make_rare(const struct filch__spawn *how, struct filch_task *task,
+                                  const filch_task_options *options, struct filch__locals *locals) {
+    int answer = extra_fill(task, options, how->scope, locals);
+    if (answer != 0) {
+        if (locals != NULL) filch__locals_release(locals);
+    } else if (how->scope != NULL) {
+        store_relaxed(&task->flags, (uint8_t)TASK_SCOPED); /* published by the push, as the rest */
+        if (!filch__scope_add(how->scope, task)) answer = -ECANCELED;
+    }
+    if (answer != 0) filch__task_put(task);
+    return answer;
+}
+
+/* Inline: a spawn is this and little else. */
+static force_inline int spawn(const struct filch__spawn *how, struct filch_task **handle, filch_fn *fn, void *arg,
+                              const filch_task_options *options) {
     if (unlikely(fn == NULL || !options_are_valid(options))) return -EINVAL;
-    struct filch_task *task = record_get(runtime, worker);
+    struct filch_runtime *runtime = how->runtime;
+    struct filch_task *task = likely(how->worker != NULL) ? filch__slab_cache_get(&how->worker->tasks)
+                                                          : filch__slab_depot_get(&runtime->tasks);
     if (unlikely(task == NULL)) return -ENOMEM;
     task->fn = fn;
     task->arg = arg;
     task->runtime = runtime;
     store_relaxed(&task->extra, NULL); /* atomic for the sake of reports, as the next */
-    store_relaxed(&task->spawned_at, spawned_at);
+    store_relaxed(&task->spawned_at, how->spawned_at);
     store_relaxed(&task->end, handle == NULL ? TASK_END_DETACHED : TASK_END_OPEN); /* published by the push */
-    if (unlikely(options != NULL && extra_make(runtime, task, options) != 0)) {
-        record_put(task);
-        return -ENOMEM;
+    store_relaxed(&task->hints, (uint16_t)0);                                      /* likewise */
+    store_relaxed(&task->flags, (uint8_t)0);
+    struct filch__locals *locals = locals_of(how->worker);
+    if (unlikely(options != NULL || how->scope != NULL || locals != NULL)) {
+        int answer = make_rare(how, task, options, locals);
+        if (answer != 0) return answer;
     }
-    store_release(&task->state, TASK_READY); /* for reports */
+    store_release(&task->state, (uint8_t)TASK_READY); /* for reports */
+    /* After the state is set: whoever cancels all tasks sees the state, or is seen here. */
+    if (unlikely(load_seq_cst(&runtime->cancelled))) store_relaxed(&task->hints, (uint16_t)TASK_CANCELLED);
     if (handle != NULL) *handle = task;
-    if (worker != NULL) {
-        count_up(&worker->spawned, 1);
-        if (filch__deque_push(&worker->deque, item_of_task(task))) filch__worker_pushed(worker);
-    } else {
-        add_relaxed(&runtime->spawned_outside, 1);
-        filch__inject_push(&runtime->inject, item_of_task(task));
-        filch__idle_notify(runtime);
-    }
+    queue_task(how, task);
     return 0;
+}
+
+int filch__task_spawn(const struct filch__spawn *how, struct filch_task **handle, filch_fn *fn, void *arg,
+                      const filch_task_options *options) {
+    return spawn(how, handle, fn, arg, options);
 }
 
 int filch_spawn(filch_task **task, filch_fn *fn, void *arg, const filch_task_options *options) {
     struct filch__worker *worker = filch__worker_current();
     if (unlikely(worker == NULL)) return -EPERM;
-    return spawn(worker->runtime, worker, task, fn, arg, options, __builtin_return_address(0));
+    struct filch__spawn how = {worker->runtime, worker, NULL, __builtin_return_address(0)};
+    return spawn(&how, task, fn, arg, options);
 }
 
 int filch_runtime_spawn(filch_runtime *runtime, filch_task **task, filch_fn *fn, void *arg,
                         const filch_task_options *options) {
     if (runtime == NULL) return -EINVAL;
-    struct filch__worker *worker = filch__worker_current();
-    if (worker != NULL && worker->runtime != runtime) worker = NULL;
-    if (worker != NULL) return spawn(runtime, worker, task, fn, arg, options, __builtin_return_address(0));
+    struct filch__spawn how = {runtime, worker_of(runtime), NULL, __builtin_return_address(0)};
+    if (how.worker != NULL) return filch__task_spawn(&how, task, fn, arg, options);
     int answer = -ESHUTDOWN;
     filch__runtime_enter(runtime);
-    if (!load_seq_cst(&runtime->closed)) {
-        answer = spawn(runtime, NULL, task, fn, arg, options, __builtin_return_address(0));
-    }
+    if (!load_seq_cst(&runtime->closed)) answer = filch__task_spawn(&how, task, fn, arg, options);
     filch__runtime_leave(runtime);
     return answer;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- run */
 
-/* Calls the task's function, as the task. The worker may be another afterwards. */
-static int call(struct filch__worker *worker, struct filch_task *task) {
-    worker->deque.hot.task = task;
-    store_relaxed(&task->state, TASK_STARTED); /* for reports */
-    int result = task->fn(task->arg);
-    return result;
+int filch__task_call(struct filch__worker *worker, struct filch_task *task) {
+    store_relaxed(&task->wait, 0);                      /* HINT, which is whole again at its first wait */
+    store_relaxed(&task->state, (uint8_t)TASK_STARTED); /* for reports */
+    worker->deque.hot.region = task;
+    bool rare = load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE); /* written by its spawner or its caller */
+    if (unlikely(load_acquire(&task->hints) != 0 || rare) && filch__region_is_cancelled(task)) return -ECANCELED;
+    return task->fn(task->arg);
 }
 
-/* The last thing that is done for a task. */
-static void count_completed(void) {
+void filch__task_count_completed(void) {
     struct filch__worker *worker = filch__worker_current();   /* perhaps another than the one that began it */
     store_release(&worker->completed, worker->completed + 1); /* QUIET */
 }
 
+/* With a waiter, too: the awaiter may go on when this runtime is no more. */
+static void end_rare(struct filch_task *task, uintptr_t end, int result) {
+    if (end & TASK_END_SET) {
+        filch__await_ended((struct filch__await_one *)(end & ~(uintptr_t)TASK_END_BITS));
+        return;
+    }
+    filch__task_put(task);
+    if (end != TASK_END_DETACHED) filch__grant((struct filch__waiter *)end, result);
+}
+
 void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
-    int result = call(worker, task);
-    filch__worker_current()->deque.hot.task = NULL;
+    int result = filch__task_call(worker, task);
+    filch__worker_current()->deque.hot.region = NULL;
     task->result = result;
-    store_relaxed(&task->state, TASK_ENDED);                      /* for reports */
-    uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
-    if (end != TASK_END_OPEN) {
-        /* With a waiter, too: the awaiter may go on when this runtime is no more. */
-        record_put(task);
-        if (end != TASK_END_DETACHED) {
-            struct filch__waiter *waiter = (struct filch__waiter *)end;
-            waiter->result = result; /* CAUSE carries it */
-            filch__wake(waiter, WAITER_GRANTED);
-        }
+    store_relaxed(&task->state, (uint8_t)TASK_ENDED); /* for reports */
+    uintptr_t end;
+    if (unlikely(load_relaxed(&task->flags) & TASK_SCOPED)) { /* written before it was spawned */
+        end = filch__scope_end_member(task, result);
+    } else {
+        end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
     }
-    count_completed();
+    if (end != TASK_END_OPEN) end_rare(task, end, result);
+    filch__task_count_completed();
 }
 
-/* --------------------------------------------------------------------------------------------------------- await */
-
-/*
- * At least half of the running stack is left: enough for a task of the default size on a stack of that size, which is
- * promised half of it in the worst case; one that asked for a size must have all of it.
- */
-static bool has_room_here(struct filch__worker *worker, const struct filch_task *task) {
-    unsigned here = worker->stack->size_class;
-    return task->extra == NULL ? here >= task->runtime->stack_class : here > task->extra->stack_class;
-}
-
-/*
- * Calls a task that nobody has begun right here, if it is the youngest of the worker's deque. The caller would wait for
- * it in any case, so if it waits, both wait.
- */
-static bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result) {
-    struct filch__hot *hot = &worker->deque.hot;
-    void *item = item_of_task(task);
-    if ((uintptr_t)__builtin_frame_address(0) < hot->stack_low) return false;
-    if (!has_room_here(worker, task)) return false;
-    if (!filch__deque_pop_if_youngest(&worker->deque, item)) return false;
-    void *self = hot->task;
-    *result = call(worker, task);
-    filch__worker_current()->deque.hot.task = self;
-    record_put(task);
-    count_completed();
-    return true;
-}
-
-/* The result of a task that has ended; its record is given back. */
-static int take_result(struct filch_task *task, int *value) {
-    *value = task->result;
-    record_put(task);
-    return 0;
-}
-
-static _Noreturn void die_of_second_awaiter(const struct filch_task *task, uintptr_t end) {
-    char place[PLACE_SIZE];
-    filch__place_write(task->spawned_at, place);
-    filch__die("await or detach: a handle is given up once: task %p \"%s\", spawned at %s, %s", (const void *)task,
-               filch_task_name(task), place,
-               end == TASK_END_DETACHED ? "is detached"
-               : end == TASK_END_GONE   ? "was awaited or detached before"
-                                        : "is awaited by another");
-}
-
-/*
- * Waits until the task has ended or `deadline` has passed. 0: it has ended, its result is in `*value`, and its record is
- * given back.
- */
-static int wait_for_end(struct filch_task *task, int *value, filch_deadline deadline) {
-    struct filch__waiter waiter;
-    filch__waiter_init(&waiter, "await", task);
-    uintptr_t end = TASK_END_OPEN;
-    if (!cas_acq_rel(&task->end, &end, (uintptr_t)&waiter)) { /* END */
-        if (end == TASK_END_ENDED) return take_result(task, value);
-        die_of_second_awaiter(task, end);
-    }
-    while (!(filch__park_until(&waiter, deadline) & WAITER_GRANTED)) {
-        end = (uintptr_t)&waiter;
-        if (cas_acq_rel(&task->end, &end, TASK_END_OPEN)) return -ETIMEDOUT;
-        /* It ended just now, and will grant: that is waited for, since it touches the waiter. */
-        filch__waiter_unexpire(&waiter);
-        deadline = FILCH_NEVER;
-    }
-    *value = waiter.result;
-    return 0;
-}
-
-static int await(struct filch_task *task, int *value, filch_deadline deadline) {
-    uintptr_t end = load_acquire(&task->end); /* END */
-    if (end == TASK_END_ENDED) return take_result(task, value);
-    struct filch__worker *worker = filch__worker_current();
-    if (unlikely(worker != NULL && worker->deque.hot.task == task)) return -EDEADLK;
-    if (unlikely(end != TASK_END_OPEN)) die_of_second_awaiter(task, end);
-    if (worker != NULL && deadline.at_ns == INT64_MAX && run_in_place(worker, task, value)) return 0;
-    return wait_for_end(task, value, deadline);
-}
-
-int filch_await(filch_task *task, int *result, filch_deadline deadline) {
-    if (unlikely(task == NULL)) return -EINVAL;
-    int value = 0;
-    int answer = await(task, &value, deadline);
-    if (answer == 0 && result != NULL) *result = value;
-    return answer;
-}
-
-void filch_task_detach(filch_task *task) {
-    if (task == NULL) return;
-    uintptr_t end = TASK_END_OPEN;
-    if (cas_acq_rel(&task->end, &end, TASK_END_DETACHED)) return;
-    if (end != TASK_END_ENDED) die_of_second_awaiter(task, end);
-    record_put(task);
-}
+/* -------------------------------------------------------------------------------------------------------- handles */
 
 bool filch_task_done(const filch_task *task) {
     return load_acquire(&((filch_task *)(uintptr_t)task)->end) == TASK_END_ENDED; /* END */
 }
 
 const char *filch_task_name(const filch_task *task) {
-    return task == NULL || task->extra == NULL ? "" : task->extra->name;
+    struct filch__task_extra *extra = task == NULL ? NULL : load_acquire(&((filch_task *)(uintptr_t)task)->extra);
+    return extra == NULL ? "" : extra->name;
 }
 
 filch_task *filch_self(void) {
-    return filch__here()->task;
+    return region_task(filch__here()->region);
 }
 
 /* ------------------------------------------------------------------------------------------------ yield and sleep */
@@ -254,19 +258,24 @@ void filch_yield(void) {
     if (item == NULL) return;
     struct filch__waiter waiter;
     waiter.runtime = worker->runtime;
-    waiter.reason = "yield";
     count_up(&worker->yields, 1);
     filch__worker_leave(worker, &waiter, LAND_YIELD, item);
 }
 
+void filch__spend(void) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker == NULL || likely(--worker->budget > 0)) return;
+    filch_yield();
+    filch__worker_current()->budget = BUDGET;
+}
+
 int filch_sleep_until(filch_deadline deadline) {
+    if (filch__cancelled()) return -ECANCELED;
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, "sleep", NULL);
-    filch__park_until(&waiter, deadline);
-    return 0;
+    return filch__park_cancellable(&waiter, deadline) == WAITER_CANCELLED ? -ECANCELED : 0;
 }
 
 int filch_sleep(int64_t duration_ns) {
-    if (duration_ns <= 0) return 0;
-    return filch_sleep_until(filch_after(duration_ns));
+    return filch_sleep_until(filch_after(duration_ns < 0 ? 0 : duration_ns));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched/timer.h"
 
+#include <sched.h>
 #include <stddef.h>
 
 void filch__timers_init(struct filch__timers *timers) {
@@ -77,35 +78,77 @@ static void take_out(struct filch__timers *timers, struct filch__timer *timer) {
     timers->count--;
 }
 
-void filch__timer_set(struct filch__timers *timers, struct filch__timer *timer, struct filch__waiter *waiter,
-                      int64_t at_ns) {
-    *timer = (struct filch__timer){.at_ns = at_ns, .waiter = waiter, .timers = timers};
+static void set(struct filch__timers *timers, struct filch__timer *timer) {
+    timer->timers = timers;
+    timer->calling = false;
+    timer->child = timer->sibling = timer->previous = NULL;
     filch__lock_take(&timers->lock);
     timer->order = timers->set_count++;
     timers->root = meld(timers->root, timer);
     timers->count++;
-    show_earliest(timers);
+    if (timers->root == timer) show_earliest(timers);
     filch__lock_leave(&timers->lock);
+}
+
+void filch__timer_set(struct filch__timers *timers, struct filch__timer *timer, struct filch__waiter *waiter,
+                      int64_t at_ns) {
+    timer->at_ns = at_ns;
+    timer->waiter = waiter;
+    timer->call = NULL;
+    set(timers, timer);
+}
+
+void filch__timer_set_call(struct filch__timers *timers, struct filch__timer *timer,
+                           void (*call)(struct filch__timer *timer), int64_t at_ns) {
+    timer->at_ns = at_ns;
+    timer->waiter = NULL;
+    timer->call = call;
+    set(timers, timer);
+}
+
+static bool remove_locked(struct filch__timers *timers, struct filch__timer *timer) {
+    if (timer->timers == NULL) return false;
+    bool first = timers->root == timer;
+    take_out(timers, timer);
+    if (first) show_earliest(timers);
+    return true;
+}
+
+bool filch__timer_try_remove(struct filch__timers *timers, struct filch__timer *timer) {
+    filch__lock_take(&timers->lock);
+    bool removed = remove_locked(timers, timer);
+    filch__lock_leave(&timers->lock);
+    return removed;
 }
 
 void filch__timer_remove(struct filch__timers *timers, struct filch__timer *timer) {
     filch__lock_take(&timers->lock);
-    if (timer->timers != NULL) {
-        take_out(timers, timer);
-        show_earliest(timers);
+    remove_locked(timers, timer);
+    while (timer->calling) {
+        filch__lock_leave(&timers->lock);
+        sched_yield();
+        filch__lock_take(&timers->lock);
     }
     filch__lock_leave(&timers->lock);
+}
+
+static void fire(struct filch__timers *timers, struct filch__timer *timer) {
+    take_out(timers, timer);
+    if (timer->call == NULL) {
+        filch__wake(timer->waiter, WAITER_EXPIRED);
+        return;
+    }
+    timer->calling = true;
+    filch__lock_leave(&timers->lock);
+    timer->call(timer);
+    filch__lock_take(&timers->lock);
+    timer->calling = false;
 }
 
 unsigned filch__timers_fire(struct filch__timers *timers, int64_t now_ns) {
     unsigned fired = 0;
     filch__lock_take(&timers->lock);
-    while (timers->root != NULL && timers->root->at_ns <= now_ns) {
-        struct filch__timer *timer = timers->root;
-        take_out(timers, timer);
-        filch__wake(timer->waiter, WAITER_EXPIRED);
-        fired++;
-    }
+    for (; timers->root != NULL && timers->root->at_ns <= now_ns; fired++) fire(timers, timers->root);
     show_earliest(timers);
     filch__lock_leave(&timers->lock);
     return fired;

@@ -52,6 +52,8 @@ struct filch__worker {
     void *suspect;           /* what it last saw in another's next slot */
     struct filch__random random;
     struct filch__slab_cache tasks;
+    struct filch__slab_cache extras;
+    int32_t budget; /* of waiting calls that could go on at once: see filch__spend */
     struct filch__stack_cache stacks;
     struct filch__fiber thread_fiber;
     void *thread_context; /* where the loop goes back to when the runtime ends */

@@ -42,8 +42,7 @@ static void wait_once(struct slot *slot, struct filch__random *random) {
         return;
     }
     /* Somebody has taken it, and will grant. */
-    filch__waiter_unexpire(&waiter);
-    must(filch__park(&waiter) & WAITER_GRANTED);
+    filch__park(&waiter);
     atomic_fetch_add(&storm.received, 1);
 }
 

@@ -29,8 +29,8 @@ FILCH_BEGIN_DECLS
 typedef struct filch_frame {
     filch_fn *fn;
     void *arg;
-    void *filch__task;   /* the task it is a strand of */
-    int64_t filch__join; /* atomic; see "The join word" in sched/fork.c */
+    void *filch__region; /* what it is forked in: a task, or a scope in it */
+    int64_t filch__join; /* atomic; see sched/frame.h */
     void *filch__link;   /* while it waits in a list; not written otherwise */
 } filch_frame;
 
@@ -80,8 +80,8 @@ static inline int filch_frame_result(const filch_frame *frame) {
  * that is taking the list; `mode` is anyone's, and 0 while the list is private.
  */
 struct filch__hot {
-    void *young; /* the list of what was forked last, linked by filch__link */
-    void *task;
+    void *young;         /* the list of what was forked last, linked by filch__link */
+    void *region;        /* what the running strand is in: a task, or a scope in it; see sched/region.h */
     uintptr_t stack_low; /* calls in place are made only while the stack pointer is above this */
     char filch__pad[40];
     int64_t mode; /* on a line of its own: thieves look at it */
@@ -152,7 +152,7 @@ static inline __attribute__((__always_inline__)) void filch_fork(filch_frame *fr
     struct filch__hot *here = filch__here();
     frame->fn = fn;
     frame->arg = arg;
-    frame->filch__task = here->task;
+    frame->filch__region = here->region;
     __atomic_store_n(&frame->filch__join, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&frame->filch__link, __atomic_load_n(&here->young, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
     __atomic_store_n(&here->young, (void *)frame, __ATOMIC_RELEASE);

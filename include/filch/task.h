@@ -11,6 +11,7 @@
 
 #include <filch/base.h>
 #include <filch/time.h>
+#include <sys/types.h>
 
 FILCH_BEGIN_DECLS
 
@@ -45,6 +46,8 @@ FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg
  * Returns  0            ended: its result is in `*result` unless that is NULL, and the handle is gone
  *          -ETIMEDOUT   `deadline` passed first; the handle stays valid, `*result` is not written. With a deadline that
  *                       has passed already this only asks whether the task has ended
+ *          -ECANCELED   the caller was cancelled first; the handle stays valid. If it was by filch_task_cancel, while
+ *                       it waited here without a deadline, then so was `task`
  *          -EINVAL      `task` is NULL
  *          -EDEADLK     the caller is this task
  * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts)
@@ -53,6 +56,25 @@ FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg
  * Orders   all that the task did, before what follows this call
  */
 FILCH_API FILCH_CHECK int filch_await(filch_task *task, int *result, filch_deadline deadline);
+
+/*
+ * Waits until at least `wanted` of the `count` tasks have ended, and says which, in the order in which they ended:
+ * their indices, in `order`, which has room for `count`. (asyncio's wait, gather and as_completed: `wanted` is 1, `count`,
+ * or anything between.) The handles stay valid; filch_await of one that has ended does not wait.
+ *
+ * Returns  how many have ended, `wanted` or more; so many entries of `order` are written
+ *          -ETIMEDOUT   `deadline` passed first
+ *          -ECANCELED   the caller was cancelled first
+ *          -EINVAL      an array or a task is NULL, or `wanted` is more than `count`
+ *          -EDEADLK     the caller is one of them
+ *          -ENOMEM      no memory (only with more than 16)
+ * Call     from a task of any runtime or from any thread; nobody else may await one of them meanwhile (that aborts), and
+ *          none may stand there twice
+ * Waits    yes; a task may continue on another worker. Cut short, it has changed nothing but `order`
+ * Orders   all that those tasks did, before what follows this call
+ */
+FILCH_API FILCH_CHECK ssize_t filch_await_n(filch_task *const *tasks, size_t count, size_t wanted, size_t *order,
+                                            filch_deadline deadline);
 
 /* Gives the handle of `task` up without waiting; its result is lost. NULL is nothing. From any thread; does not wait. */
 FILCH_API void filch_task_detach(filch_task *task);
@@ -83,8 +105,10 @@ FILCH_API void filch_yield(void);
  * Waits until `deadline`.
  *
  * Returns  0
+ *          -ECANCELED   the caller was cancelled first
  * Call     from a task, or from any thread
- * Waits    yes; the task may continue on another worker. At least until the deadline, on the monotonic clock
+ * Waits    yes; the task may continue on another worker. At least until the deadline, on the monotonic clock, if it is
+ *          not cut short
  */
 FILCH_API int filch_sleep_until(filch_deadline deadline);
 

@@ -232,8 +232,9 @@ static int park_once(void *arg) {
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, "scenario", NULL);
     store_release(&shown, &waiter);
-    explore_check(filch__park(&waiter) != 0);
-    while ((load_acquire(&waiter.state) & WAITER_CAUSES) != WAITER_CAUSES) {
+    explore_check(filch__park_until(&waiter, FILCH_NEVER) != 0);
+    uintptr_t both = WAITER_GRANTED | WAITER_EXPIRED;
+    while ((load_acquire(waiter.word) & both) != both) {
         filch_yield();
         spin_pause();
     }

@@ -27,6 +27,12 @@ struct entry {
     bool set;
 };
 
+static struct entry *entries_make(size_t count) {
+    struct entry *entries = aligned_alloc(_Alignof(struct entry), count * sizeof *entries);
+    if (entries != NULL) memset(entries, 0, count * sizeof *entries);
+    return entries;
+}
+
 static void clockwork_make(struct clockwork *clockwork) {
     clockwork->runtime = aligned_alloc(64, (sizeof(struct filch_runtime) + 63) & ~(size_t)63);
     check(clockwork->runtime != NULL);
@@ -47,7 +53,8 @@ static void clockwork_end(struct clockwork *clockwork) {
 }
 
 static void entry_set(struct clockwork *clockwork, struct entry *entry, int64_t at_ns, uint64_t order) {
-    entry->waiter = (struct filch__waiter){.runtime = clockwork->runtime, .state = WAITER_PARKED};
+    entry->waiter = (struct filch__waiter){.runtime = clockwork->runtime, .word = &entry->waiter.own};
+    store_relaxed(&entry->waiter.own, (uintptr_t)&entry->waiter | WAIT_WORD | WAITER_PARKED); /* not shared yet */
     entry->at_ns = at_ns;
     entry->order = order;
     entry->set = true;
@@ -59,7 +66,7 @@ static struct entry *entry_fired(struct clockwork *clockwork) {
     void *item = filch__inject_pop(&clockwork->runtime->inject);
     if (item == NULL) return NULL;
     struct entry *entry = (struct entry *)(void *)((char *)item_strand(item) - offsetof(struct entry, waiter));
-    check_int(entry->waiter.state, WAITER_PARKED | WAITER_EXPIRED);
+    check_int(entry->waiter.own & WAITER_BITS, WAIT_WORD | WAITER_PARKED | WAITER_EXPIRED);
     check(entry->timer.timers == NULL);
     check(entry->set); /* once */
     entry->set = false;
@@ -104,7 +111,7 @@ TEST(timer, a_removed_timer_is_gone_and_removing_twice_is_nothing) {
         filch__timer_remove(&clockwork.timers, &entries[removed].timer);
         check_int(filch__timers_earliest(&clockwork.timers), removed == 0 ? 10 : 0);
         check_int(fire(&clockwork, 100), 2);
-        check_int(entries[removed].waiter.state, WAITER_PARKED);
+        check_int(entries[removed].waiter.own & WAITER_BITS, WAIT_WORD | WAITER_PARKED);
         for (int i = 0; i < 3; i++) filch__timer_remove(&clockwork.timers, &entries[i].timer); /* all have fired */
         clockwork_end(&clockwork);
     }
@@ -153,7 +160,7 @@ TEST(timer, fires_what_a_list_would_under_random_setting_removing_and_passing_of
 TEST(timer, a_hundred_thousand_fire_in_order_half_of_them_removed_first) {
     enum { COUNT = 100000 };
     struct filch__random random = racing_random("timers, many");
-    struct entry *entries = calloc(COUNT, sizeof *entries);
+    struct entry *entries = entries_make(COUNT);
     check(entries != NULL);
     struct clockwork clockwork;
     clockwork_make(&clockwork);
@@ -190,16 +197,16 @@ static void *remove_at_random(void *argument) {
         struct entry *entry = &race->entries[racing_below(&random, (uint32_t)race->count)];
         filch__timer_remove(&race->clockwork.timers, &entry->timer);
         /* Removed, or fired: either way nobody touches it any more, so its state stands still. */
-        uint32_t state = load_acquire(&entry->waiter.state);
-        check(state == WAITER_PARKED || state == (WAITER_PARKED | WAITER_EXPIRED));
-        check_int(load_acquire(&entry->waiter.state), state);
+        uintptr_t word = load_acquire(&entry->waiter.own);
+        check((word & WAITER_CAUSES) == 0 || (word & WAITER_CAUSES) == WAITER_EXPIRED);
+        check(load_acquire(&entry->waiter.own) == word);
     }
     return NULL;
 }
 
 TEST(timer, removal_may_race_with_firing) {
     struct race race = {.count = 20000 / RACING_SCALE};
-    race.entries = calloc(race.count, sizeof *race.entries);
+    race.entries = entries_make(race.count);
     check(race.entries != NULL);
     clockwork_make(&race.clockwork);
     for (uint64_t i = 0; i < race.count; i++) {

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/region.h"
+
+#include "sched/runtime.h"
+#include "sched/sched.h"
+#include "sched/task.h"
+
+/* Whether the task itself was cancelled, or one that has called it in place and waits for it, and so on. */
+static bool task_is_cancelled(struct filch_task *task) {
+    for (;;) {
+        if (load_acquire(&task->hints) & TASK_CANCELLED) return true;
+        if (!(load_relaxed(&task->flags) & TASK_IN_PLACE)) return false; /* written by this very strand or its parent */
+        task = filch__task_awaiter_in_place(task);
+    }
+}
+
+bool filch__region_is_cancelled(void *word) {
+    for (;;) {
+        if (region_is_open(word)) {
+            struct filch__region *region = region_of(word);
+            uint32_t flags = load_acquire(&region->flags);
+            if (flags & REGION_CANCELLED) return true;
+            if (flags & REGION_SHIELD) return false;
+            word = region->outer;
+            continue;
+        }
+        struct filch_task *task = region_task(word);
+        if (task == NULL) return false; /* a scope that a thread has opened */
+        if (task_is_cancelled(task)) return true;
+        struct filch_scope *scope = filch__task_scope(task);
+        if (scope == NULL) return false;
+        word = (char *)&scope->filch__region + REGION_OPEN;
+    }
+}
+
+bool filch__cancelled(void) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker == NULL) return false;
+    void *word = worker->deque.hot.region;
+    if (likely(!region_is_open(word))) {
+        struct filch_task *task = region_task(word);
+        if (unlikely(task == NULL)) return false;
+        if (likely(load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE)) == 0) { /* as above */
+            return load_acquire(&task->hints) & TASK_CANCELLED;
+        }
+    }
+    return filch__region_is_cancelled(word);
+}
+
+bool filch_cancelled(void) {
+    return filch__cancelled();
+}
+
+void *filch__who(void) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker == NULL) return (void *)pthread_self();
+    return region_task(worker->deque.hot.region);
+}
+
+/* ------------------------------------------------------------------------------------------------------ shields */
+
+void filch__region_push(struct filch__worker *worker, struct filch__region *region, uint32_t flags) {
+    void *outer = worker->deque.hot.region;
+    region->flags = flags;
+    region->outer = outer;
+    region->task = region_task(outer);
+    worker->deque.hot.region = (char *)region + (REGION_OPEN | ((uintptr_t)outer & REGION_CHILD));
+}
+
+void filch__region_pop(struct filch__worker *worker, struct filch__region *region, const char *call) {
+    void *word = worker->deque.hot.region;
+    if (unlikely(!region_is_open(word) || region_of(word) != region)) {
+        filch__die("%s: scopes and shields are closed by who opened them, the last one first: %p in task %p \"%s\"",
+                   call, (void *)region, (void *)region_task(word), filch_task_name(region_task(word)));
+    }
+    worker->deque.hot.region = region->outer;
+}
+
+void filch_shield_begin(filch_shield *shield) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker != NULL) filch__region_push(worker, &shield->filch__region, REGION_SHIELD);
+}
+
+void filch_shield_end(filch_shield *shield) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker != NULL) filch__region_pop(worker, &shield->filch__region, "shield_end");
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scopes and cancellation.
+ *
+ * What is cancelled is a flag: of a scope, or of a task. Whether a strand is cancelled it finds out by itself, by walking
+ * outwards through the regions that it runs in (sched/region.h). Cancelling sets the flag and then hints at everything
+ * inwards that may be waiting (sched/park.h), so that it looks; a hint too many does no harm.
+ *
+ * Inwards, a scope leads to its opener, to the tasks spawned into it (`members`), and to the scopes nested in it
+ * (`children`): those opened by its opener or by a member. A scope that is nested in none is on the list of the task that
+ * opened it (`extra->scopes`), where filch_task_cancel finds it.
+ *
+ * Latches are taken from the outside inwards. A scope is reached from its parent only under the parent's latch, and taken
+ * off the parent's list under it before it is closed; so it does not end under whoever walks through it.
+ *
+ * Edge
+ *   MEMBER   the end of a member: `live` under the latch -> close, under the latch, or by the grant   carries all it did
+ */
+#include <filch/scope.h>
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "sched/region.h"
+#include "sched/runtime.h"
+#include "sched/sched.h"
+#include "sched/task.h"
+
+struct scope_timer {
+    struct filch__timer timer; /* first */
+    struct filch_scope *scope;
+};
+
+_Static_assert(sizeof(struct scope_timer) <= sizeof(((struct filch_scope *)NULL)->filch__timer), "room for the timer");
+
+static struct scope_timer *timer_of(struct filch_scope *scope) {
+    return (struct scope_timer *)(void *)scope->filch__timer;
+}
+
+static uint32_t flags_of(const struct filch_scope *scope) {
+    return load_acquire(&((struct filch_scope *)(uintptr_t)scope)->filch__region.flags);
+}
+
+static struct filch__task_extra *extra_of(struct filch_task *task) {
+    return load_acquire(&task->extra);
+}
+
+/* ------------------------------------------------------------------------------------------------------ cancelling */
+
+/* Hints at the opener and the members of a scope, under its latch. */
+static void hint_scope(struct filch_scope *scope) {
+    if (scope->filch__region.task != NULL) filch__task_hint(scope->filch__region.task);
+    for (struct filch_task *member = scope->filch__members; member != NULL; member = extra_of(member)->next) {
+        filch__task_hint(member);
+    }
+}
+
+/* Hints at everything in `root`, whose latch is taken, and is left taken. Scopes may be nested deeply: no recursion. */
+static void hint_tree(struct filch_scope *root) {
+    struct filch_scope *scope = root;
+    for (;;) {
+        hint_scope(scope);
+        struct filch_scope *next = scope->filch__children;
+        while (next == NULL && scope != root) {
+            struct filch_scope *parent = scope->filch__parent;
+            next = scope->filch__next; /* under the parent's latch */
+            filch__latch_leave(&scope->filch__latch);
+            scope = parent;
+        }
+        if (next == NULL) return;
+        filch__latch_take(&next->filch__latch);
+        scope = next;
+    }
+}
+
+/* Sets the flags and hints. Under the latch. Once cancelled, why does not change. */
+static void cancel_locked(struct filch_scope *scope, uint32_t flags) {
+    if (flags_of(scope) & REGION_CANCELLED) return;
+    or_seq_cst(&scope->filch__region.flags, flags | REGION_CANCELLED);
+    hint_tree(scope);
+}
+
+static void cancel(struct filch_scope *scope, uint32_t flags) {
+    filch__latch_take(&scope->filch__latch);
+    cancel_locked(scope, flags);
+    filch__latch_leave(&scope->filch__latch);
+}
+
+void filch_scope_cancel(filch_scope *scope) {
+    if (scope != NULL) cancel(scope, 0);
+}
+
+static void fail_locked(struct filch_scope *scope, int error) {
+    if (scope->filch__policy == FILCH_SCOPE_SUPERVISE || flags_of(scope) & REGION_CANCELLED) return;
+    if (scope->filch__failure == 0) scope->filch__failure = error;
+    if (scope->filch__policy == FILCH_SCOPE_FAIL_FAST) cancel_locked(scope, 0);
+}
+
+void filch_scope_fail(filch_scope *scope, int error) {
+    if (scope == NULL || error >= 0) return;
+    filch__latch_take(&scope->filch__latch);
+    fail_locked(scope, error);
+    filch__latch_leave(&scope->filch__latch);
+}
+
+bool filch_scope_cancelled(const filch_scope *scope) {
+    return scope != NULL && (flags_of(scope) & REGION_CANCELLED) != 0;
+}
+
+size_t filch_scope_tasks(const filch_scope *scope) {
+    return scope == NULL ? 0 : load_relaxed(&((struct filch_scope *)(uintptr_t)scope)->filch__live); /* a snapshot */
+}
+
+/* Hints at the scopes that `task` has open and that are nested in no other, and at those it has opened in its own. */
+static void hint_scopes_of(struct filch_task *task) {
+    struct filch__task_extra *extra = extra_of(task);
+    if (extra == NULL) return;
+    filch__latch_take(&extra->latch);
+    for (struct filch_scope *scope = extra->scopes; scope != NULL; scope = scope->filch__next) {
+        filch__latch_take(&scope->filch__latch);
+        hint_tree(scope);
+        filch__latch_leave(&scope->filch__latch);
+    }
+    struct filch_scope *home = extra->scope;
+    filch__latch_leave(&extra->latch);
+    if (home == NULL) return;
+    filch__latch_take(&home->filch__latch);
+    for (struct filch_scope *scope = home->filch__children; scope != NULL; scope = scope->filch__next) {
+        if (scope->filch__region.task != task) continue;
+        filch__latch_take(&scope->filch__latch);
+        hint_tree(scope);
+        filch__latch_leave(&scope->filch__latch);
+    }
+    filch__latch_leave(&home->filch__latch);
+}
+
+void filch_task_cancel(filch_task *task) {
+    if (task == NULL) return;
+    uintptr_t end = load_acquire(&task->end);
+    if (end == TASK_END_ENDED) return;
+    if (unlikely(end == TASK_END_GONE)) {
+        filch__die("task_cancel: task %p was awaited or detached before: its handle is given up", (void *)task);
+    }
+    if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) return;
+    filch__task_hint(task);
+    hint_scopes_of(task);
+}
+
+/* --------------------------------------------------------------------------------------------------------- deadline */
+
+static void expire(struct filch__timer *timer) {
+    cancel(((struct scope_timer *)(void *)timer)->scope, REGION_EXPIRED);
+}
+
+/* Under the latch. */
+static void set_timer(struct filch_scope *scope, filch_deadline deadline) {
+    scope->filch__timers = NULL;
+    if (deadline.at_ns == INT64_MAX) return;
+    struct filch__worker *worker = filch__worker_current();
+    bool foreign = worker == NULL || worker->runtime != scope->filch__runtime;
+    if (foreign) worker = &scope->filch__runtime->workers[0];
+    scope->filch__timers = &worker->timers;
+    timer_of(scope)->scope = scope;
+    filch__timer_set_call(&worker->timers, &timer_of(scope)->timer, expire, deadline.at_ns);
+    if (foreign) filch__idle_rouse(worker); /* it may sleep for longer than that */
+}
+
+int filch_scope_set_deadline(filch_scope *scope, filch_deadline deadline) {
+    if (scope == NULL) return -EINVAL;
+    filch__latch_take(&scope->filch__latch);
+    int answer = 0;
+    if (flags_of(scope) & REGION_EXPIRED) {
+        answer = -ETIMEDOUT;
+    } else if (flags_of(scope) & REGION_CANCELLED) {
+        answer = -ECANCELED;
+    } else if (scope->filch__timers != NULL &&
+               !filch__timer_try_remove(scope->filch__timers, &timer_of(scope)->timer)) {
+        answer = -ETIMEDOUT; /* it is being cancelled just now, as soon as the latch is left */
+    } else if (deadline.at_ns <= filch__clock_now()) {
+        scope->filch__timers = NULL;
+        cancel_locked(scope, REGION_EXPIRED);
+    } else {
+        set_timer(scope, deadline);
+    }
+    filch__latch_leave(&scope->filch__latch);
+    return answer;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- open */
+
+static void list_add(struct filch_scope **list, struct filch_scope *scope) {
+    scope->filch__previous = NULL;
+    scope->filch__next = *list;
+    if (*list != NULL) (*list)->filch__previous = scope;
+    *list = scope;
+}
+
+static void list_remove(struct filch_scope **list, struct filch_scope *scope) {
+    if (scope->filch__previous != NULL) {
+        scope->filch__previous->filch__next = scope->filch__next;
+    } else {
+        *list = scope->filch__next;
+    }
+    if (scope->filch__next != NULL) scope->filch__next->filch__previous = scope->filch__previous;
+}
+
+/* The innermost scope around a strand with this word, or NULL. */
+static struct filch_scope *scope_around(void *word) {
+    while (word != NULL) {
+        if (!region_is_open(word)) return filch__task_scope(region_task(word));
+        struct filch__region *region = region_of(word);
+        if (!(load_relaxed(&region->flags) & REGION_SHIELD)) return (struct filch_scope *)(void *)region;
+        word = region->outer;
+    }
+    return NULL;
+}
+
+/* Makes the scope known to whoever cancels what is around it. */
+static int nest(struct filch_scope *scope, void *word) {
+    struct filch_scope *parent = scope_around(word);
+    struct filch_task *task = region_task(word);
+    if (parent != NULL) {
+        filch__latch_take(&parent->filch__latch);
+        scope->filch__parent = parent;
+        list_add(&parent->filch__children, scope);
+        filch__latch_leave(&parent->filch__latch);
+    } else if (task != NULL) {
+        struct filch__task_extra *extra = filch__task_extra(task);
+        if (extra == NULL) return -ENOMEM;
+        filch__latch_take(&extra->latch);
+        scope->filch__host = extra;
+        list_add(&extra->scopes, scope);
+        filch__latch_leave(&extra->latch);
+    }
+    return 0;
+}
+
+static void unnest(struct filch_scope *scope) {
+    struct filch_scope *parent = scope->filch__parent;
+    struct filch__task_extra *extra = scope->filch__host;
+    if (parent != NULL) {
+        filch__latch_take(&parent->filch__latch);
+        list_remove(&parent->filch__children, scope);
+        filch__latch_leave(&parent->filch__latch);
+    } else if (extra != NULL) {
+        filch__latch_take(&extra->latch);
+        list_remove(&extra->scopes, scope);
+        filch__latch_leave(&extra->latch);
+    }
+}
+
+int filch_scope_open(filch_scope *scope, const filch_scope_options *options) {
+    static const filch_scope_options defaults;
+    if (options == NULL) options = &defaults;
+    if (scope == NULL || (unsigned)options->policy > FILCH_SCOPE_SUPERVISE) return -EINVAL;
+    struct filch__worker *worker = filch__worker_current();
+    filch_runtime *runtime = worker != NULL ? worker->runtime : options->runtime;
+    if (runtime == NULL) return -EPERM;
+    if (worker != NULL && options->runtime != NULL && options->runtime != runtime) return -EINVAL;
+    *scope = (struct filch_scope){.filch__runtime = runtime, .filch__name = options->name};
+    scope->filch__policy = options->policy;
+    if (worker != NULL) {
+        int answer = nest(scope, worker->deque.hot.region);
+        if (answer != 0) return answer;
+        filch__region_push(worker, &scope->filch__region, 0);
+    }
+    if (options->deadline.at_ns != 0 && options->deadline.at_ns != INT64_MAX) {
+        (void)filch_scope_set_deadline(scope, options->deadline); /* nobody has cancelled it yet */
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ spawn */
+
+int filch_scope_spawn(filch_scope *scope, filch_task **task, filch_fn *fn, void *arg,
+                      const filch_task_options *options) {
+    if (scope == NULL) return -EINVAL;
+    struct filch_runtime *runtime = scope->filch__runtime;
+    struct filch__worker *worker = filch__worker_current();
+    struct filch__spawn how = {runtime, worker, scope, __builtin_return_address(0)};
+    if (worker != NULL && worker->runtime == runtime) return filch__task_spawn(&how, task, fn, arg, options);
+    how.worker = NULL;
+    int answer = -ESHUTDOWN;
+    filch__runtime_enter(runtime);
+    if (!load_seq_cst(&runtime->closed)) answer = filch__task_spawn(&how, task, fn, arg, options);
+    filch__runtime_leave(runtime);
+    return answer;
+}
+
+/* A scope around it that is cancelled counts too: seen by whoever is a task of it. */
+bool filch__scope_add(struct filch_scope *scope, struct filch_task *task) {
+    struct filch__task_extra *extra = extra_of(task);
+    filch__latch_take(&scope->filch__latch);
+    bool open = !(flags_of(scope) & REGION_CANCELLED);
+    if (open) {
+        struct filch_task *first = scope->filch__members;
+        extra->previous = NULL;
+        extra->next = first;
+        if (first != NULL) extra_of(first)->previous = task;
+        scope->filch__members = task;
+        count_up(&scope->filch__live, 1); /* under the latch; read by anyone */
+    }
+    filch__latch_leave(&scope->filch__latch);
+    return open;
+}
+
+uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
+    struct filch__task_extra *extra = extra_of(task);
+    struct filch_scope *scope = extra->scope;
+    struct filch__waiter *closer = NULL;
+    filch__latch_take(&scope->filch__latch);
+    if (extra->previous != NULL) {
+        extra_of(extra->previous)->next = extra->next;
+    } else {
+        scope->filch__members = extra->next;
+    }
+    if (extra->next != NULL) extra_of(extra->next)->previous = extra->previous;
+    if (result < 0) fail_locked(scope, result);
+    uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
+    count_up(&scope->filch__live, (uint64_t)-1);
+    if (scope->filch__live == 0) closer = scope->filch__closer;
+    filch__latch_leave(&scope->filch__latch); /* MEMBER; the scope may be gone now, unless its closer waits */
+    if (closer != NULL) filch__grant(closer, 0);
+    return end;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ close */
+
+static void wait_for_members(struct filch_scope *scope) {
+    struct filch__waiter waiter;
+    filch__latch_take(&scope->filch__latch); /* MEMBER */
+    bool wait = scope->filch__live > 0;
+    if (wait) {
+        filch__waiter_init(&waiter, "scope_close", scope);
+        scope->filch__closer = &waiter;
+    }
+    filch__latch_leave(&scope->filch__latch);
+    if (wait) filch__park(&waiter);
+}
+
+int filch_scope_close(filch_scope *scope) {
+    if (scope == NULL) return -EINVAL;
+    wait_for_members(scope);
+    if (scope->filch__timers != NULL) filch__timer_remove(scope->filch__timers, &timer_of(scope)->timer);
+    unnest(scope);
+    struct filch__worker *worker = filch__worker_current();
+    if (worker != NULL) filch__region_pop(worker, &scope->filch__region, "scope_close");
+    if (scope->filch__failure != 0) return scope->filch__failure;
+    uint32_t flags = flags_of(scope);
+    return flags & REGION_EXPIRED ? -ETIMEDOUT : flags & REGION_CANCELLED ? -ECANCELED : 0;
+}
