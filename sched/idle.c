@@ -47,6 +47,7 @@ enum {
     CRUMB_NS = 2000,    /* stolen work that lasted less was not worth the theft */
     REST_NS_MIN = 1000, /* how long the thief of a crumb from a rich victim rests; doubled with each in a row */
     REST_NS_MAX = 32000,
+    PATIENCE_MAX = 256, /* so many crumbs at most are paid for beforehand */
 };
 
 #define ONE_SEARCHING ((uint64_t)1)
@@ -257,15 +258,22 @@ static void sleep_until_woken(struct filch__worker *worker) {
 /*
  * A thief that takes one crumb after the other from a victim that has more rests before it steals again: stealing one
  * costs the victim a cache miss, and the thief more than the crumb was worth. While it rests it is not idle, so that its
- * victim may make its deque private and work at full speed.
+ * victim may make its deque private and work at full speed. But in an uneven tree most items are crumbs, and the few
+ * large ones are found by taking them all: each CRUMB_NS that stolen work has lasted pays for one more crumb.
  */
 static void rest_after_crumb(struct filch__worker *worker) {
     if (worker->stolen_at_ns == 0) return;
     int64_t now_ns = filch__clock_now();
-    bool crumb = worker->victim_was_rich && now_ns - worker->stolen_at_ns < CRUMB_NS;
+    int64_t lasted_ns = now_ns - worker->stolen_at_ns;
     worker->stolen_at_ns = 0;
-    if (!crumb) {
+    if (lasted_ns >= CRUMB_NS || !worker->victim_was_rich) {
         worker->rest_ns = 0;
+        worker->patience += lasted_ns / CRUMB_NS;
+        if (worker->patience > PATIENCE_MAX) worker->patience = PATIENCE_MAX;
+        return;
+    }
+    if (worker->patience > 0) {
+        worker->patience--;
         return;
     }
     worker->rest_ns = worker->rest_ns == 0 ? REST_NS_MIN : 2 * worker->rest_ns;

@@ -13,7 +13,7 @@
  *
  * Turns. Each choice of what to run is a turn of the worker. The bound: whatever stands at the old end of a worker's
  * deque, at the head of its run queue, or at the head of the inject queue, is looked at within FAIR_TURNS turns of that
- * worker (of any worker, for the inject queue). Timers that are due fire within TIMER_TURNS turns.
+ * worker (of any worker, for the inject queue); within 2 * FAIR_TURNS at the old end, where spawning is not steady. Timers that are due fire within TIMER_TURNS turns.
  */
 #include <stdio.h>
 #include <time.h>
@@ -278,21 +278,35 @@ static void *take_next(struct filch__worker *worker) {
     return exchange_acq_rel(&worker->next, NULL);
 }
 
+/*
+ * Whether the old end of the deque is looked at now, which costs a walk over the whole list. Tasks that are not added to
+ * are worked off from the young end, and the old end's turn comes by itself. So it is looked at where tasks were spawned
+ * in this and in the last 16 turns, or both before and after the last look; a heap that was spawned at one go is neither.
+ */
+static bool old_end_is_due(struct filch__worker *worker) {
+    uint64_t *marks = worker->spawned_marks, spawned = worker->spawned;
+    bool goes_on = marks[1] != marks[0] && spawned != marks[1];
+    bool added = spawned != worker->spawned_before;
+    bool due = !filch__deque_begins_with_task(&worker->deque) || goes_on || (added && worker->added_before);
+    worker->spawned_before = spawned;
+    worker->added_before = added && !due;
+    return due;
+}
+
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
 static void *take_in_fairness(struct filch__worker *worker) {
     if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
         filch__timers_fire(&worker->timers, filch__clock_now());
     }
     switch (worker->turn % FAIR_TURNS) {
+    case 0:
+        worker->spawned_marks[0] = worker->spawned;
+        return NULL;
     case 16:
+        worker->spawned_marks[1] = worker->spawned;
         return filch__inject_pop(&worker->runtime->inject);
     case 32:
-        /* Tasks that are not added to are worked off from the young end, which is cheaper; the old end's turn comes too. */
-        if (worker->spawned == worker->spawned_before && filch__deque_begins_with_task(&worker->deque)) {
-            return filch__deque_pop(&worker->deque);
-        }
-        worker->spawned_before = worker->spawned;
-        return filch__deque_pop_oldest(&worker->deque);
+        return old_end_is_due(worker) ? filch__deque_pop_oldest(&worker->deque) : filch__deque_pop(&worker->deque);
     case 48:
         return filch__runqueue_pop(&worker->runqueue);
     default:
