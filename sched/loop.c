@@ -13,7 +13,8 @@
  *
  * Turns. Each choice of what to run is a turn of the worker. The bound: whatever stands at the old end of a worker's
  * deque, at the head of its run queue, or at the head of the inject queue, is looked at within FAIR_TURNS turns of that
- * worker (of any worker, for the inject queue); within 2 * FAIR_TURNS at the old end, where spawning is not steady. Timers that are due fire within TIMER_TURNS turns.
+ * worker (of any worker, for the inject queue); at the old end, the first time may be put off by as many turns again.
+ * Timers that are due fire within TIMER_TURNS turns.
  */
 #include <stdio.h>
 #include <time.h>
@@ -279,18 +280,20 @@ static void *take_next(struct filch__worker *worker) {
 }
 
 /*
- * Whether the old end of the deque is looked at now, which costs a walk over the whole list. Tasks that are not added to
- * are worked off from the young end, and the old end's turn comes by itself. So it is looked at where tasks were spawned
- * in this and in the last 16 turns, or both before and after the last look; a heap that was spawned at one go is neither.
+ * Whether the old end of the deque is looked at now, which costs a walk over the whole list. A heap of tasks that is not
+ * added to is worked off from the young end, and the old end's turn comes by itself. So it is looked at where tasks were
+ * spawned since the last such turn; but for the first time since the deque was empty (`heaped`) only where they were
+ * spawned in each of the last two spans of 16 turns. A heap that was spawned at one go is not.
  */
 static bool old_end_is_due(struct filch__worker *worker) {
     uint64_t *marks = worker->spawned_marks, spawned = worker->spawned;
-    bool goes_on = marks[1] != marks[0] && spawned != marks[1];
     bool added = spawned != worker->spawned_before;
-    bool due = !filch__deque_begins_with_task(&worker->deque) || goes_on || (added && worker->added_before);
     worker->spawned_before = spawned;
-    worker->added_before = added && !due;
-    return due;
+    if (!filch__deque_begins_with_task(&worker->deque)) return true;
+    if (!added) return false;
+    bool again = worker->heaped;
+    worker->heaped = true;
+    return again || (marks[1] != marks[0] && spawned != marks[1]);
 }
 
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
@@ -317,6 +320,7 @@ static void *take_in_fairness(struct filch__worker *worker) {
 void *filch__worker_next(struct filch__worker *worker) {
     void *item;
     filch__deque_look(&worker->deque);
+    if (unlikely(worker->heaped) && filch__deque_is_empty(&worker->deque)) worker->heaped = false;
     if (unlikely(++worker->turn % TIMER_TURNS == 0) && (item = take_in_fairness(worker)) != NULL) {
         put_off_next(worker);
         return item;

@@ -41,9 +41,9 @@ struct filch__worker {
     struct filch__stack *left_stack;
     void *handed; /* an item that the next loop begins with */
     uint32_t turn;
-    uint64_t spawned_before;   /* `spawned` at the last time that the old end of the deque was thought of */
+    uint64_t spawned_before;   /* `spawned` at the last turn of the old end of the deque */
     uint64_t spawned_marks[2]; /* `spawned` at turns 0 and 16 of these 64 */
-    bool added_before;         /* tasks were spawned before that, and the old end was not looked at for it */
+    bool heaped;               /* the deque was not empty since tasks were seen to be added to it */
     uint32_t next_streak;      /* how often in a row the next slot was served */
     uint32_t calm;             /* pushes in a row that found nobody idle */
     bool hop_failed;           /* for the report of a stack overflow: the last hop found no memory for a stack */
