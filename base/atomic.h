@@ -29,11 +29,14 @@ void filch__explore_store(void *object, uint64_t value, size_t size, const char 
 #define FILCH__STORE(object, value, order)                                                                             \
     filch__explore_store((object), (uint64_t)(value), sizeof *(object), __func__, __LINE__)
 
+#define FILCH__TIMES(count) 1 /* of what is done again only to be sooner: once is as good for the explorer */
+
 #else
 
 #define FILCH__STEP(object) ((void)0)
 #define FILCH__EXCLUSIVE(object) ((void)0)
 #define FILCH__STORE(object, value, order) __atomic_store_n((object), (value), (order))
+#define FILCH__TIMES(count) (count)
 
 #endif
 

@@ -139,9 +139,9 @@ static bool settle(struct filch__deque *deque) {
     for (unsigned looks = 1;; looks++) {
         int64_t mode = load_acquire(&deque->hot.mode); /* TAKEN */
         if (mode == DEQUE_SHARED) {
-            bool moved = deque->moved;
+            if (likely(!deque->moved)) return false; /* not written in vain: thieves look at this line */
             deque->moved = false;
-            return moved;
+            return true;
         }
         if (mode == DEQUE_TAKING) {
             spin_pause();
@@ -292,6 +292,7 @@ enum steal_answer filch__deque_steal(struct filch__deque *deque, void **item) {
     /* The slot is read before the CAS: afterwards the owner may write it anew. */
     struct filch__ring *ring = load_acquire(&deque->ring);           /* GROW */
     void *candidate = load_relaxed(filch__ring_slot(ring, top));     /* PUBLISH orders it */
+    __builtin_prefetch(candidate);                                   /* it lies in the owner's cache */
     if (!cas_seq_cst(&deque->top, &top, top + 1)) return STEAL_LOST; /* LAST, RECYCLE */
     *item = candidate;
     return STEAL_TAKEN;

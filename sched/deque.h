@@ -138,6 +138,12 @@ void filch__deque_share(struct filch__deque *deque);
 /* Takes from the old end, into `*item` where the answer is STEAL_TAKEN. */
 enum steal_answer filch__deque_steal(struct filch__deque *deque, void **item);
 
+/* A thief will look here at once: fetches what it needs beyond the two indices along with them, not after them. */
+static inline void filch__deque_prefetch(struct filch__deque *deque) {
+    /* relaxed: any index will do; acquire: GROW */
+    __builtin_prefetch(filch__ring_slot(load_acquire(&deque->ring), load_relaxed(&deque->top)));
+}
+
 /* Asks for the list to be shared. Returns the mode that it has then: SHARED, TAKING, or this or an earlier asking. */
 int64_t filch__deque_ask(struct filch__deque *deque);
 

@@ -44,9 +44,11 @@
 
 enum {
     SEARCH_NS = 15000,  /* how long a worker searches before it sleeps */
+    GLANCES = 16,       /* between two full rounds of a search */
     CRUMB_NS = 2000,    /* stolen work that lasted less was not worth the theft */
     REST_NS_MIN = 1000, /* how long the thief of a crumb from a rich victim rests; doubled with each in a row */
     REST_NS_MAX = 32000,
+    PATIENCE_MAX = 256, /* so many crumbs at most are paid for beforehand */
 };
 
 #define ONE_SEARCHING ((uint64_t)1)
@@ -237,17 +239,24 @@ static bool timer_is_due(struct filch__worker *worker, int64_t now_ns) {
     return filch__timers_earliest(&worker->timers) <= now_ns;
 }
 
-/* Searches for SEARCH_NS, or until there is something. */
+/*
+ * Searches for SEARCH_NS, or until there is something. Between the full rounds, which also ask for private lists, it only
+ * glances at one worker after the other: that much sooner it sees what is published.
+ */
 static void *search(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
-    int64_t until_ns = filch__clock_now() + SEARCH_NS;
+    worker->looked_at_ns = filch__clock_now();
+    int64_t until_ns = worker->looked_at_ns + SEARCH_NS;
     for (;;) {
         void *item = filch__steal_round(worker);
+        for (int i = 0; i < FILCH__TIMES(GLANCES) && item == NULL; i++) {
+            spin_pause();
+            item = filch__steal_glance(worker);
+        }
         if (item != NULL) return item;
         if (load_relaxed(&runtime->ending)) return NULL; /* a hint: it is looked at again before sleeping */
-        int64_t now_ns = filch__clock_now();
-        if (timer_is_due(worker, now_ns) || now_ns >= until_ns) return NULL;
-        for (int i = 0; i < 8; i++) spin_pause();
+        worker->looked_at_ns = filch__clock_now();
+        if (timer_is_due(worker, worker->looked_at_ns) || worker->looked_at_ns >= until_ns) return NULL;
     }
 }
 
@@ -269,15 +278,22 @@ static void sleep_until_woken(struct filch__worker *worker) {
 /*
  * A thief that takes one crumb after the other from a victim that has more rests before it steals again: stealing one
  * costs the victim a cache miss, and the thief more than the crumb was worth. While it rests it is not idle, so that its
- * victim may make its deque private and work at full speed.
+ * victim may make its deque private and work at full speed. But in an uneven tree most items are crumbs, and the few
+ * large ones are found by taking them all: each CRUMB_NS that stolen work has lasted pays for one more crumb.
  */
 static void rest_after_crumb(struct filch__worker *worker) {
     if (worker->stolen_at_ns == 0) return;
     int64_t now_ns = filch__clock_now();
-    bool crumb = worker->victim_was_rich && now_ns - worker->stolen_at_ns < CRUMB_NS;
+    int64_t lasted_ns = now_ns - worker->stolen_at_ns;
     worker->stolen_at_ns = 0;
-    if (!crumb) {
+    if (lasted_ns >= CRUMB_NS || !worker->victim_was_rich) {
         worker->rest_ns = 0;
+        worker->patience += lasted_ns / CRUMB_NS;
+        if (worker->patience > PATIENCE_MAX) worker->patience = PATIENCE_MAX;
+        return;
+    }
+    if (worker->patience > 0) {
+        worker->patience--;
         return;
     }
     worker->rest_ns = worker->rest_ns == 0 ? REST_NS_MIN : 2 * worker->rest_ns;

@@ -13,7 +13,8 @@
  *
  * Turns. Each choice of what to run is a turn of the worker. The bound: whatever stands at the old end of a worker's
  * deque, at the head of its run queue, or at the head of the inject queue, is looked at within FAIR_TURNS turns of that
- * worker (of any worker, for the inject queue). Timers that are due fire within TIMER_TURNS turns.
+ * worker (of any worker, for the inject queue); at the old end, the first time may be put off by as many turns again.
+ * Timers that are due fire within TIMER_TURNS turns.
  */
 #include <stdio.h>
 #include <time.h>
@@ -291,21 +292,37 @@ static void *take_next(struct filch__worker *worker) {
     return exchange_acq_rel(&worker->next, NULL);
 }
 
+/*
+ * Whether the old end of the deque is looked at now, which costs a walk over the whole list. A heap of tasks that is not
+ * added to is worked off from the young end, and the old end's turn comes by itself. So it is looked at where tasks were
+ * spawned since the last such turn; but for the first time since the deque was empty (`heaped`) only where they were
+ * spawned in each of the last two spans of 16 turns. A heap that was spawned at one go is not.
+ */
+static bool old_end_is_due(struct filch__worker *worker) {
+    uint64_t *marks = worker->spawned_marks, spawned = worker->spawned;
+    bool added = spawned != worker->spawned_before;
+    worker->spawned_before = spawned;
+    if (!filch__deque_begins_with_task(&worker->deque)) return true;
+    if (!added) return false;
+    bool again = worker->heaped;
+    worker->heaped = true;
+    return again || (marks[1] != marks[0] && spawned != marks[1]);
+}
+
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
 static void *take_in_fairness(struct filch__worker *worker) {
     if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
         filch__timers_fire(&worker->timers, filch__clock_now());
     }
     switch (worker->turn % FAIR_TURNS) {
+    case 0:
+        worker->spawned_marks[0] = worker->spawned;
+        return NULL;
     case 16:
+        worker->spawned_marks[1] = worker->spawned;
         return filch__inject_pop(&worker->runtime->inject);
     case 32:
-        /* Tasks that are not added to are worked off from the young end, which is cheaper; the old end's turn comes too. */
-        if (worker->spawned == worker->spawned_before && filch__deque_begins_with_task(&worker->deque)) {
-            return filch__deque_pop(&worker->deque);
-        }
-        worker->spawned_before = worker->spawned;
-        return filch__deque_pop_oldest(&worker->deque);
+        return old_end_is_due(worker) ? filch__deque_pop_oldest(&worker->deque) : filch__deque_pop(&worker->deque);
     case 48:
         return filch__runqueue_pop(&worker->runqueue);
     default:
@@ -316,6 +333,7 @@ static void *take_in_fairness(struct filch__worker *worker) {
 void *filch__worker_next(struct filch__worker *worker) {
     void *item;
     filch__deque_look(&worker->deque);
+    if (unlikely(worker->heaped) && filch__deque_is_empty(&worker->deque)) worker->heaped = false;
     if (unlikely(++worker->turn % TIMER_TURNS == 0) && (item = take_in_fairness(worker)) != NULL) {
         put_off_next(worker);
         return item;

@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-#include "base/clock.h"
 #include "sched/runtime.h"
 
 /*
@@ -29,7 +28,7 @@ static void *steal_from(struct filch__worker *worker, struct filch__worker *vict
         bool lost = false;
         switch (filch__deque_steal(&victim->deque, &item)) {
         case STEAL_TAKEN:
-            worker->stolen_at_ns = filch__clock_now();
+            worker->stolen_at_ns = worker->looked_at_ns;
             worker->victim_was_rich = filch__deque_in_sight(&victim->deque);
             return item;
         case STEAL_LOST:
@@ -64,6 +63,17 @@ void *filch__steal_round(struct filch__worker *worker) {
         }
     }
     return NULL;
+}
+
+void *filch__steal_glance(struct filch__worker *worker) {
+    struct filch_runtime *runtime = worker->runtime;
+    worker->glance = worker->glance + 1 < runtime->worker_count - 1 ? worker->glance + 1 : 0; /* counts the others */
+    struct filch__worker *victim = &runtime->workers[worker->glance + (worker->glance >= worker->index)];
+    filch__deque_prefetch(&victim->deque);
+    if (!filch__deque_in_sight(&victim->deque) && filch__runqueue_length(&victim->runqueue) <= 0) return NULL;
+    void *item = steal_from(worker, victim);
+    if (item != NULL) count_up(&worker->steals, 1);
+    return item;
 }
 
 bool filch__steal_in_sight(struct filch_runtime *runtime) {

@@ -14,6 +14,9 @@ struct filch_runtime;
  */
 void *filch__steal_round(struct filch__worker *worker);
 
+/* Looks at one other worker, the next at each call, and takes something if there is something to be seen, or NULL. */
+void *filch__steal_glance(struct filch__worker *worker);
+
 /* Whether there is an item anywhere in the runtime that a worker could take. For the looks of the idle protocol. */
 bool filch__steal_in_sight(struct filch_runtime *runtime);
 

@@ -41,15 +41,20 @@ struct filch__worker {
     struct filch__stack *left_stack;
     void *handed; /* an item that the next loop begins with */
     uint32_t turn;
-    uint64_t spawned_before; /* `spawned` at the last look at the old end of the deque */
-    uint32_t next_streak;    /* how often in a row the next slot was served */
-    uint32_t calm;           /* pushes in a row that found nobody idle */
-    bool hop_failed;         /* for the report of a stack overflow: the last hop found no memory for a stack */
-    bool searching;          /* counted as such in the idle word */
-    bool victim_was_rich;    /* its victim's deque had more, when it last stole */
-    int64_t stolen_at_ns;    /* when it took the item that it runs from another, or 0 */
-    int64_t rest_ns;         /* how long it will rest after the next crumb */
-    void *suspect;           /* what it last saw in another's next slot */
+    uint64_t spawned_before;   /* `spawned` at the last turn of the old end of the deque */
+    uint64_t spawned_marks[2]; /* `spawned` at turns 0 and 16 of these 64 */
+    bool heaped;               /* the deque was not empty since tasks were seen to be added to it */
+    uint32_t next_streak;      /* how often in a row the next slot was served */
+    uint32_t calm;             /* pushes in a row that found nobody idle */
+    bool hop_failed;           /* for the report of a stack overflow: the last hop found no memory for a stack */
+    bool searching;            /* counted as such in the idle word */
+    bool victim_was_rich;      /* its victim's deque had more, when it last stole */
+    int64_t stolen_at_ns;      /* when it took the item that it runs from another, or 0 */
+    int64_t looked_at_ns;      /* the clock, as it read it last in its search */
+    unsigned glance;           /* whom it glanced at last */
+    int64_t rest_ns;           /* how long it will rest after the next crumb that is one too many */
+    int64_t patience;          /* how many more crumbs it takes without a rest */
+    void *suspect;             /* what it last saw in another's next slot */
     struct filch__random random;
     struct filch__slab_cache tasks;
     struct filch__slab_cache extras;

@@ -220,6 +220,35 @@ TEST(yield, the_old_end_of_the_deque_has_its_turn_within_64_of_the_young_end) {
     for (int i = 0; i < 20; i++) run_with(1, old_end_bound, NULL);
 }
 
+/* Heaps of tasks, each spawned at one go and worked off in part only: the deque is never empty, nor steadily added to. */
+static int count_one(void *arg) {
+    ++*(long *)arg;
+    return 0;
+}
+
+static int old_end_under_heaps(void *arg) {
+    enum { HEAP = 300, YIELDS = 2 * FAIR_TURNS };
+    (void)arg;
+    struct counters counters = {0};
+    struct probe probe = {&counters, -1};
+    filch_task *oldest;
+    long heaps = 0, counted = 0;
+    check_int(filch_spawn(&oldest, probe_begin, &probe, NULL), 0);
+    while (atomic_load(&probe.began) < 0 && heaps < 100) {
+        for (int i = 0; i < HEAP; i++) check_int(filch_spawn(NULL, count_one, &counted, NULL), 0);
+        heaps++;
+        for (int i = 0; i < YIELDS; i++) filch_yield();
+    }
+    check(heaps <= 2);
+    check_int(filch_await(oldest, NULL, FILCH_NEVER), 0);
+    while (counted < heaps * HEAP) filch_yield();
+    return 0;
+}
+
+TEST(yield, the_old_end_of_the_deque_has_its_turn_under_heaps_of_tasks) {
+    run_with(1, old_end_under_heaps, NULL);
+}
+
 /* A submission from outside, made while nothing turns. */
 struct submission {
     filch_runtime *runtime;
