@@ -4,7 +4,8 @@
  *
  * Stacks are coloured: the descriptor, and the stack below it, begin at another cache line in each of 16 neighbours.
  * If all began at the same offset of a page, the topmost frames of all stacks would fall into the same few sets of the
- * caches, and a program that switches among some hundreds would miss where the cache has room for them.
+ * caches, and a program that switches among some hundreds would miss where the cache has room for them. For the same
+ * reason, of the TLB's sets, stacks are a page more than a power of two apart; that page belongs to the guard.
  */
 #include "alloc/chunk.h"
 
@@ -39,15 +40,29 @@ static size_t record_size(unsigned count) {
     return sizeof(struct filch__stack_chunk) + words_of(count) * sizeof(uint64_t);
 }
 
+static size_t page_size(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t filch__chunk_stride(unsigned size_class) {
+    return filch__chunk_stack_size(size_class) + page_size();
+}
+
+static size_t chunk_size(const struct filch__stack_chunk *chunk) {
+    return chunk->count * filch__chunk_stride(chunk->size_class);
+}
+
+/* Where a place's stack begins; the page of the guard that is not counted is below that. */
 static char *place_at(const struct filch__stack_chunk *chunk, unsigned place) {
-    return chunk->base + place * filch__chunk_stack_size(chunk->size_class);
+    return chunk->base + page_size() + place * filch__chunk_stride(chunk->size_class);
 }
 
 /* --------------------------------------------------------------------------------------------- create, destroy */
 
 static bool memory_get(const struct filch__stack_pool *pool, struct filch__stack_chunk *chunk) {
-    size_t stack_size = filch__chunk_stack_size(chunk->size_class), size = chunk->count * stack_size;
-    struct filch__ranges guards = {NULL, stack_size, filch__guard_size(stack_size), chunk->count};
+    size_t stack_size = filch__chunk_stack_size(chunk->size_class), size = chunk_size(chunk);
+    struct filch__ranges guards = {NULL, filch__chunk_stride(chunk->size_class),
+                                   filch__guard_size(stack_size) + page_size(), chunk->count};
     guards.base = chunk->base = filch__arena_get(pool->arena, size);
     if (chunk->base == NULL) return false;
     struct filch__ranges whole = {chunk->base, size, size, 1};
@@ -73,7 +88,7 @@ struct filch__stack_chunk *filch__chunk_create(const struct filch__stack_pool *p
 void filch__chunk_destroy(const struct filch__stack_pool *pool, struct filch__stack_chunk *chunk) {
     assert_internal(chunk->out == 0);
     filch__chunk_strip(chunk, false);
-    size_t size = chunk->count * filch__chunk_stack_size(chunk->size_class);
+    size_t size = chunk_size(chunk);
     if (filch__guard_remove(chunk->guard, chunk->base, size)) filch__arena_put(pool->arena, chunk->base, size);
     filch__heap_put(chunk, record_size(chunk->count), _Alignof(struct filch__stack_chunk));
 }
@@ -112,11 +127,11 @@ void filch__chunk_reserve(struct filch__stack_chunk *chunk, unsigned count, stru
 
 /* Touches the top page of each place in few calls, instead of by a page fault each. */
 static void touch_ahead(const struct filch__stack_pool *pool, const struct filch__places *places) {
-    size_t size = filch__chunk_stack_size(places->chunk->size_class), page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = filch__chunk_stack_size(places->chunk->size_class), page = page_size();
     for (unsigned first = 0, last; first < places->count; first = last) {
         for (last = first + 1; last < places->count && places->at[last] == places->at[last - 1] + 1;) last++;
         char *top = place_at(places->chunk, places->at[first]) + size - page;
-        struct filch__ranges tops = {top, size, page, last - first};
+        struct filch__ranges tops = {top, filch__chunk_stride(places->chunk->size_class), page, last - first};
         filch__advise(&tops, MADV_POPULATE_WRITE, pool->guard == GUARD_BATCH);
     }
 }
@@ -142,10 +157,10 @@ static unsigned bare_run(const struct filch__stack_chunk *chunk, unsigned first)
 
 /* Guards outlive this advice. */
 static void release_bare(struct filch__stack_chunk *chunk) {
-    size_t size = filch__chunk_stack_size(chunk->size_class);
+    size_t stride = filch__chunk_stride(chunk->size_class);
     for (unsigned place = 0, run; place < chunk->count; place += run + 1) {
         run = bare_run(chunk, place);
-        struct filch__ranges whole = {place_at(chunk, place), run * size, run * size, 1};
+        struct filch__ranges whole = {place_at(chunk, place) - page_size(), run * stride, run * stride, 1};
         if (run > 0) filch__advise(&whole, MADV_DONTNEED, false);
     }
 }
@@ -153,7 +168,7 @@ static void release_bare(struct filch__stack_chunk *chunk) {
 unsigned filch__chunk_strip(struct filch__stack_chunk *chunk, bool release) {
     unsigned stripped = 0;
     for (struct filch__stack *stack = chunk->free, *next; stack != NULL; stack = next, stripped++) {
-        unsigned place = (unsigned)(((char *)stack - chunk->base) / filch__chunk_stack_size(chunk->size_class));
+        unsigned place = (unsigned)(((char *)stack - chunk->base) / filch__chunk_stride(chunk->size_class));
         next = stack->next;
         filch__fiber_fini(&stack->fiber);
         chunk->made[place / WORD_BITS] &= ~((uint64_t)1 << (place % WORD_BITS));

@@ -30,6 +30,9 @@ static inline size_t filch__chunk_stack_size(unsigned size_class) {
     return FILCH__STACK_MIN << size_class;
 }
 
+/* How far the places of a chunk are apart: a stack and a page more. See alloc/chunk.c. */
+size_t filch__chunk_stride(unsigned size_class);
+
 /* A chunk of `count` places, all bare; NULL: no memory. */
 struct filch__stack_chunk *filch__chunk_create(const struct filch__stack_pool *pool, unsigned size_class,
                                                unsigned count);

@@ -115,7 +115,7 @@ static bool chunk_add(struct filch__stack_pool *pool, unsigned size_class) {
     struct filch__stack_chunk *chunk = filch__chunk_create(pool, size_class, clamp(class->stacks / 4, first, most));
     if (chunk == NULL) chunk = filch__chunk_create(pool, size_class, 1); /* it may fit where that did not */
     if (chunk == NULL) return false;
-    pool->bytes += chunk->count * size;
+    pool->bytes += chunk->count * filch__chunk_stride(size_class);
     chunk_list(class, chunk);
     return true;
 }
@@ -174,7 +174,7 @@ static void forget(struct filch__stack_pool *pool, struct filch__stack_class *cl
 static void chunk_remove(struct filch__stack_pool *pool, struct filch__stack_chunk *chunk) {
     chunk_unlist(chunk);
     forget(pool, &pool->classes[chunk->size_class], chunk->count - chunk->bare);
-    pool->bytes -= chunk->count * filch__chunk_stack_size(chunk->size_class);
+    pool->bytes -= chunk->count * filch__chunk_stride(chunk->size_class);
 }
 
 static bool too_many_free(const struct filch__stack_class *class, unsigned size_class) {
