@@ -17,20 +17,31 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 
-#define LATCH_SPINS 100
+enum {
+    LATCH_PAUSES_MIN = 32, /* some hundred nanoseconds: in so long the other worker does many calls on the same line */
+    LATCH_PAUSES_MAX = 256,
+};
 
-static inline void filch__latch_wait(struct filch__latch *latch) {
-    for (unsigned spins = 0; load_relaxed(&latch->taken) != 0; spins++) { /* a glance; the exchange counts */
-        if (spins < LATCH_SPINS) {
-            spin_pause();
+/*
+ * Each try costs the holder the cache line. So who fails stays away for a while, and longer the next time: two workers
+ * take turns with bursts of calls, in place of passing the line to and fro with each. In the end the holder may have
+ * lost its processor.
+ */
+static never_inline __attribute__((unused)) void filch__latch_take_slow(struct filch__latch *latch) {
+    unsigned pauses = LATCH_PAUSES_MIN;
+    do {
+        if (pauses <= LATCH_PAUSES_MAX) {
+            for (unsigned i = 0; i < pauses; i++) spin_pause();
+            pauses *= 2;
         } else {
             sched_yield();
         }
-    }
+        /* First a glance; the exchange counts: LATCH. */
+    } while (load_relaxed(&latch->taken) != 0 || exchange_acquire(&latch->taken, 1) != 0);
 }
 
 static force_inline void filch__latch_take(struct filch__latch *latch) {
-    while (unlikely(exchange_acquire(&latch->taken, 1) != 0)) filch__latch_wait(latch); /* LATCH */
+    if (unlikely(exchange_acquire(&latch->taken, 1) != 0)) filch__latch_take_slow(latch); /* LATCH */
 }
 
 static force_inline void filch__latch_leave(struct filch__latch *latch) {

@@ -16,6 +16,7 @@ struct filch__random {
 enum filch__choice {
     CHOICE_VICTIM, /* whom a searching worker visits first */
     CHOICE_WAKE,   /* which sleeping worker is woken */
+    CHOICE_BRANCH, /* which of the cases of a select that can go on */
 };
 
 /* Two generators seeded with different (seed, stream) are independent. */

@@ -54,12 +54,20 @@ static struct filch__region *innermost(void *word) {
     return scope == NULL ? NULL : &scope->filch__region;
 }
 
+/* Whether a shield is open in the strand: what cancels its task does not cancel it, but would cancel who is called here. */
+static bool is_shielded(void *word) {
+    for (; region_is_open(word); word = region_of(word)->outer) {
+        if (load_relaxed(&region_of(word)->flags) & REGION_SHIELD) return true; /* its own */
+    }
+    return false;
+}
+
 static inline bool belong_together(void *word, struct filch_task *task) {
     if ((uintptr_t)word & REGION_CHILD) return false; /* the wait word of its task is not this strand's */
     bool plain = !region_is_open(word) && !(load_relaxed(&region_task(word)->flags) & TASK_SCOPED);
     if (likely(plain)) return !(load_relaxed(&task->flags) & TASK_SCOPED); /* relaxed: written before it was spawned */
     struct filch_scope *scope = filch__task_scope(task);
-    return innermost(word) == (scope == NULL ? NULL : &scope->filch__region);
+    return innermost(word) == (scope == NULL ? NULL : &scope->filch__region) && !is_shielded(word);
 }
 
 /*
@@ -99,7 +107,7 @@ static bool withdraw(struct filch_task *task, uintptr_t word) {
 
 static bool cancelled_by_itself(void) {
     struct filch_task *self = filch_self();
-    return self != NULL && load_acquire(&self->hints) & TASK_CANCELLED;
+    return self != NULL && filch__task_is_cancelled(self);
 }
 
 /*
@@ -116,9 +124,11 @@ static int wait_for_end(struct filch_task *task, int *value, filch_deadline dead
     }
     uint32_t cause = filch__park_cancellable(&waiter, deadline);
     if (cause != WAITER_GRANTED) {
-        /* Asked of the handle while it is this call's. */
-        if (cause == WAITER_CANCELLED && deadline.at_ns == INT64_MAX && cancelled_by_itself()) filch_task_cancel(task);
-        if (withdraw(task, (uintptr_t)&waiter)) return cause == WAITER_CANCELLED ? -ECANCELED : -ETIMEDOUT;
+        if (withdraw(task, (uintptr_t)&waiter)) { /* else the handle is gone already */
+            if (cause == WAITER_EXPIRED) return -ETIMEDOUT;
+            if (deadline.at_ns == INT64_MAX && cancelled_by_itself()) filch_task_cancel(task);
+            return -ECANCELED;
+        }
         filch__park(&waiter); /* it ended just now, and will grant: that is waited for, since it touches the waiter */
     }
     *value = waiter.result;
@@ -127,6 +137,7 @@ static int wait_for_end(struct filch_task *task, int *value, filch_deadline dead
 
 static int await(struct filch_task *task, int *value, filch_deadline deadline) {
     struct filch__worker *worker = filch__worker_current();
+    if (unlikely(worker == NULL && filch__runtime_is_parents(task->runtime))) return -ESHUTDOWN;
     if (unlikely(worker != NULL && region_task(worker->deque.hot.region) == task)) return -EDEADLK;
     if (unlikely(filch__cancelled())) return -ECANCELED;
     uintptr_t end = load_acquire(&task->end); /* END */

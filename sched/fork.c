@@ -100,7 +100,8 @@ int filch__join_slow(filch_frame *frame) {
 
 void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
     struct filch_task *task = region_task(frame->filch__region);
-    if (!(load_relaxed(&task->flags) & TASK_FORKED)) or_acq_rel(&task->flags, TASK_FORKED); /* for filch__task_hint */
+    /* HINT: whoever hints at the task sees the flag, or this strand sees the hint. */
+    if (!(load_acquire(&task->flags) & TASK_FORKED)) or_seq_cst(&task->flags, TASK_FORKED);
     worker->deque.hot.region = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
     int result = frame->fn(frame->arg);
     filch__worker_current()->deque.hot.region = NULL;                        /* perhaps another worker by now */

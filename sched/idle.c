@@ -247,6 +247,7 @@ static void *search(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
     worker->looked_at_ns = filch__clock_now();
     int64_t until_ns = worker->looked_at_ns + SEARCH_NS;
+    store_relaxed(&runtime->coarse_ns, worker->looked_at_ns); /* for reports */
     for (;;) {
         void *item = filch__steal_round(worker);
         for (int i = 0; i < FILCH__TIMES(GLANCES) && item == NULL; i++) {

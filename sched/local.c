@@ -50,6 +50,16 @@ void filch__locals_release(struct filch__locals *locals) {
     filch__heap_put(locals, size_of(locals->length), _Alignof(struct filch__locals));
 }
 
+/* Here, and not only when the record is given back: a handle may be kept for long, or for ever. */
+void filch__locals_end(struct filch_task *task) {
+    struct filch__task_extra *extra = load_acquire(&task->extra);
+    filch__latch_take(&extra->latch);
+    struct filch__locals *locals = extra->locals;
+    extra->locals = NULL;
+    filch__latch_leave(&extra->latch);
+    if (locals != NULL) filch__locals_release(locals);
+}
+
 /* The place of `key`, or the length. */
 static size_t find(const struct filch__locals *locals, const filch_local *key) {
     size_t length = locals == NULL ? 0 : locals->length;

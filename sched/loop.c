@@ -178,10 +178,14 @@ static bool make_do(struct filch__worker *worker, struct filch__waiter *left, en
 void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
     left->stack = worker->stack;
     left->region = worker->deque.hot.region;
+    struct filch__exceptions exceptions = filch__exceptions_take(worker->exceptions);
     struct filch__stack *fresh = NULL;
     if (item == NULL || item_kind(item) != ITEM_STRAND) {
         fresh = stack_for(worker, item);
-        if (unlikely(fresh == NULL) && make_do(worker, left, landing, &item, &fresh)) return;
+        if (unlikely(fresh == NULL) && make_do(worker, left, landing, &item, &fresh)) {
+            filch__exceptions_put(worker->exceptions, exceptions);
+            return;
+        }
     }
     if (fresh == NULL) {
         struct filch__waiter *strand = item_strand(item);
@@ -190,6 +194,7 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
         worker = switch_to(worker, fresh_loop(fresh, worker, item), fresh, landing, left);
     }
     worker->deque.hot.region = left->region;
+    filch__exceptions_put(worker->exceptions, exceptions);
 }
 
 /* Leaves the loop's own stack, on which nothing is, for the strand's. Does not return. */

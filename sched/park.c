@@ -55,6 +55,7 @@ static uint32_t *futex_of(struct filch__waiter *waiter) {
 }
 
 static uint32_t park_thread(struct filch__waiter *waiter, int64_t deadline_ns) {
+    if (unlikely(deadline_ns == INT64_MAX && filch__process_is_forsaken())) filch__process_die(waiter->reason);
     for (;;) {
         uintptr_t word = or_acq_rel(&waiter->own, (uintptr_t)WAITER_PARKED) | WAITER_PARKED; /* CAUSE */
         if (word & WAITER_GRANTED) return WAITER_GRANTED;
@@ -66,6 +67,15 @@ static uint32_t park_thread(struct filch__waiter *waiter, int64_t deadline_ns) {
 }
 
 /* ------------------------------------------------------------------------------------------------------ strands */
+
+/* The causes. If there is none but RECHECK, that is taken back: a timer fires once, so EXPIRED is never lost here. */
+static uintptr_t causes_but_hints(struct filch__waiter *waiter) {
+    uintptr_t word = load_acquire(waiter->word); /* CAUSE */
+    while (!(word & (WAITER_GRANTED | WAITER_EXPIRED))) {
+        if (cas_acq_rel(waiter->word, &word, fresh_word(waiter))) return 0;
+    }
+    return word & (WAITER_GRANTED | WAITER_EXPIRED);
+}
 
 /* Gives the worker up until there is a cause. */
 static void leave(struct filch__waiter *waiter) {
@@ -92,12 +102,9 @@ static uint32_t wait_for_cause(struct filch__waiter *waiter) {
             return causes_of(waiter) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_CANCELLED;
         }
         leave(waiter);
-        uintptr_t causes = causes_of(waiter);
+        uintptr_t causes = causes_but_hints(waiter);
         if (causes & WAITER_GRANTED) return WAITER_GRANTED;
-        if (causes & WAITER_EXPIRED) {
-            return waiter->cancellable && is_cancelled(waiter) ? WAITER_CANCELLED : WAITER_EXPIRED;
-        }
-        clear(waiter);
+        if (causes != 0) return waiter->cancellable && is_cancelled(waiter) ? WAITER_CANCELLED : WAITER_EXPIRED;
     }
 }
 
@@ -216,27 +223,62 @@ static void hint_children(struct filch_runtime *runtime, struct filch_task *task
     filch__lock_leave(&runtime->children_lock);
 }
 
-/* Whoever is called in place is cancelled with who has called it. What is followed here may have ended since: a hint too
- * many, to whatever task has the record now. */
-void filch__task_hint(struct filch_task *task) {
+struct filch_task *filch__task_hint(struct filch_task *task) {
     struct filch_runtime *runtime = task->runtime;
     struct filch__worker *worker = filch__worker_current();
     bool outside = worker == NULL || worker->runtime != runtime;
     if (outside) filch__runtime_enter(runtime);
-    for (uintptr_t word = WAIT_IN_PLACE; task != NULL && word & WAIT_IN_PLACE;) {
-        add_seq_cst(&task->hints, TASK_HINT); /* HINT */
-        word = load_seq_cst(&task->wait);
-        if (load_acquire(&task->flags) & TASK_FORKED) hint_children(runtime, task);
-        if (word & WAIT_IN_PLACE) {
-            task = (struct filch_task *)(word & ~(WAIT_IN_PLACE | WAITER_BITS));
-        } else {
-            recheck(runtime, &task->wait);
-        }
+    add_seq_cst(&task->hints, TASK_HINT); /* HINT */
+    if (load_seq_cst(&task->flags) & TASK_FORKED) hint_children(runtime, task);
+    uintptr_t word = load_seq_cst(&task->wait);
+    struct filch_task *called = NULL;
+    if (word & WAIT_IN_PLACE) {
+        called = (struct filch_task *)(word & ~(WAIT_IN_PLACE | WAITER_BITS));
+    } else {
+        recheck(runtime, &task->wait);
     }
     if (outside) filch__runtime_leave(runtime);
+    return called;
 }
 
 /* After PARKED was set for a waiter, of `task`, that had seen `hints`: HINT's other half. The waiter may be gone. */
 void filch__park_check(struct filch_runtime *runtime, struct filch_task *task, uint16_t hints) {
     if (load_seq_cst(&task->hints) != hints) recheck(runtime, &task->wait);
+}
+
+/* --------------------------------------------------------------------------------------------------------- look */
+
+/* Sets RECHECK in the word of a strand that is parked, so that it is the caller's to make runnable; 0: it is not. */
+static uintptr_t hold(ATOMIC(uintptr_t) * word) {
+    uintptr_t seen = load_seq_cst(word);
+    while (wait_word_is_of_waiter(seen) && is_parked_alone(seen)) {
+        if (cas_seq_cst(word, &seen, seen | WAITER_RECHECK)) return seen; /* SAVED */
+    }
+    return 0;
+}
+
+/*
+ * A cause that comes meanwhile finds RECHECK, and leaves it to us to make the strand runnable. A hint that comes meanwhile
+ * finds a cause and does nothing more: hence the look at the hints at the end.
+ */
+bool filch__park_look(struct filch_task *task, void (*look)(const struct filch__waiter *waiter, void *arg), void *arg) {
+    struct filch_runtime *runtime = task->runtime;
+    bool held = false;
+    filch__runtime_enter(runtime);
+    uintptr_t before = hold(&task->wait);
+    if (before != 0) {
+        held = true;
+        struct filch__waiter *waiter = wait_word_waiter(before);
+        bool cancellable = waiter->cancellable;
+        uint16_t hints = waiter->hints;
+        look(waiter, arg);
+        uintptr_t now = before | WAITER_RECHECK;
+        if (!cas_seq_cst(&task->wait, &now, before)) {
+            make_runnable(runtime, waiter);
+        } else if (cancellable) {
+            filch__park_check(runtime, task, hints);
+        }
+    }
+    filch__runtime_leave(runtime);
+    return held;
 }

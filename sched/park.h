@@ -125,8 +125,18 @@ static inline void filch__grant(struct filch__waiter *waiter, int result) {
     filch__wake(waiter, WAITER_GRANTED);
 }
 
-/* Sets RECHECK in the wait word of `task`'s own strand and of those of its children whose wait can be cancelled. */
-void filch__task_hint(struct filch_task *task);
+/*
+ * Sets RECHECK in the wait word of `task`'s own strand and of those of its children whose wait can be cancelled. Returns
+ * the task that it has called in place, or NULL. That one may have ended since: a hint is one too many then, to whatever
+ * task has the record by now.
+ */
+struct filch_task *filch__task_hint(struct filch_task *task);
+
+/*
+ * Calls `look` with the waiter of `task`'s own strand, if that is suspended; it does not go on meanwhile. `look` neither
+ * waits nor wakes. False: it is not suspended.
+ */
+bool filch__park_look(struct filch_task *task, void (*look)(const struct filch__waiter *waiter, void *arg), void *arg);
 
 /* After PARKED was set for a waiter of `task` that can be cancelled and had seen `hints`. The waiter may be gone. */
 void filch__park_check(struct filch_runtime *runtime, struct filch_task *task, uint16_t hints);

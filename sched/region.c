@@ -5,10 +5,9 @@
 #include "sched/sched.h"
 #include "sched/task.h"
 
-/* Whether the task itself was cancelled, or one that has called it in place and waits for it, and so on. */
-static bool task_is_cancelled(struct filch_task *task) {
+bool filch__task_is_cancelled(struct filch_task *task) {
     for (;;) {
-        if (load_acquire(&task->hints) & TASK_CANCELLED) return true;
+        if (load_seq_cst(&task->hints) & TASK_CANCELLED) return true;    /* HINT */
         if (!(load_relaxed(&task->flags) & TASK_IN_PLACE)) return false; /* written by this very strand or its parent */
         task = filch__task_awaiter_in_place(task);
     }
@@ -26,25 +25,11 @@ bool filch__region_is_cancelled(void *word) {
         }
         struct filch_task *task = region_task(word);
         if (task == NULL) return false; /* a scope that a thread has opened */
-        if (task_is_cancelled(task)) return true;
+        if (filch__task_is_cancelled(task)) return true;
         struct filch_scope *scope = filch__task_scope(task);
         if (scope == NULL) return false;
         word = (char *)&scope->filch__region + REGION_OPEN;
     }
-}
-
-bool filch__cancelled(void) {
-    struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL) return false;
-    void *word = worker->deque.hot.region;
-    if (likely(!region_is_open(word))) {
-        struct filch_task *task = region_task(word);
-        if (unlikely(task == NULL)) return false;
-        if (likely(load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE)) == 0) { /* as above */
-            return load_acquire(&task->hints) & TASK_CANCELLED;
-        }
-    }
-    return filch__region_is_cancelled(word);
 }
 
 bool filch_cancelled(void) {

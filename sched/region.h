@@ -50,6 +50,9 @@ struct filch__worker;
 void filch__region_push(struct filch__worker *worker, struct filch__region *region, uint32_t flags);
 void filch__region_pop(struct filch__worker *worker, struct filch__region *region, const char *call);
 
+/* Whether the task itself was cancelled, or one that has called it in place and waits for it, and so on. By a strand of it. */
+bool filch__task_is_cancelled(struct filch_task *task);
+
 /* Whether a strand with this word is cancelled. By the strand itself. */
 bool filch__region_is_cancelled(void *word);
 

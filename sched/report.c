@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/place.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -48,40 +49,92 @@ int filch_runtime_stats(filch_runtime *runtime, filch_stats *stats) {
     return 0;
 }
 
+/* -------------------------------------------------------------------------------------------------------- tasks */
+
+struct each {
+    struct filch_runtime *runtime;
+    int (*visit)(const filch_task_info *info, void *arg);
+    void *arg;
+};
+
+static void look_at_wait(const struct filch__waiter *waiter, void *arg) {
+    filch_task_info *info = arg;
+    info->state = FILCH_TASK_WAITING;
+    info->reason = waiter->reason;
+    info->object = waiter->object;
+    int64_t waiting_ns = filch__clock_now() - waiter->since_ns;
+    info->waiting_ns = waiting_ns < 0 ? 0 : waiting_ns;
+}
+
+/* What an awaiter in place waits for is the task that it calls. */
+static void look_in_place(struct filch_task *task, filch_task_info *info) {
+    uintptr_t word = load_acquire(&task->wait);
+    if ((word & WAIT_WORD) != WAIT_WORD || !(word & WAIT_IN_PLACE)) return;
+    info->state = FILCH_TASK_WAITING;
+    info->reason = "await";
+    info->object = (const void *)(word & ~(WAIT_IN_PLACE | WAITER_BITS));
+}
+
+/* One record; it may change under way, so that everything is read by atomic loads, and the name under its latch. */
+static int each_record(void *record, void *argument) {
+    struct each *each = argument;
+    struct filch_task *task = record;
+    uint8_t state = load_acquire(&task->state);
+    if (state != TASK_READY && state != TASK_STARTED) return 0;
+    filch_task_info info = {.task = task, .state = state == TASK_READY ? FILCH_TASK_READY : FILCH_TASK_RUNNING};
+    info.cancelled = load_acquire(&task->hints) & TASK_CANCELLED;
+    info.fn = load_relaxed(&task->fn); /* of this task or of the next; as the next */
+    info.spawned_at = load_relaxed(&task->spawned_at);
+    struct filch__task_extra *extra = load_acquire(&task->extra);
+    if (extra != NULL) {
+        filch__latch_take(&extra->latch);
+        if (extra->task == task) memcpy(info.name, extra->name, sizeof info.name);
+        filch__latch_leave(&extra->latch);
+    }
+    if (state == TASK_STARTED && !filch__park_look(task, look_at_wait, &info)) look_in_place(task, &info);
+    state = load_acquire(&task->state);
+    if (state != TASK_READY && state != TASK_STARTED) return 0; /* it has ended meanwhile */
+    return each->visit(&info, each->arg);
+}
+
+int filch_task_each(filch_runtime *runtime, int (*visit)(const filch_task_info *info, void *arg), void *arg) {
+    if (runtime == NULL || visit == NULL) return -EINVAL;
+    struct each each = {runtime, visit, arg};
+    return filch__slab_each(&runtime->tasks, each_record, &each);
+}
+
 /* ------------------------------------------------------------------------------------------------------- report */
 
 struct report {
-    struct filch_runtime *runtime;
     int fd;
     int tasks;
 };
 
-static const char *state_name(uint32_t state) {
-    return state == TASK_READY ? "not begun" : "begun";
+static void describe(const filch_task_info *info, char *text, size_t size) {
+    switch (info->state) {
+    case FILCH_TASK_READY:
+        snprintf(text, size, "not begun");
+        break;
+    case FILCH_TASK_RUNNING:
+        snprintf(text, size, "begun, does not wait");
+        break;
+    case FILCH_TASK_WAITING:
+        snprintf(text, size, "waits: %s %p, for %.2f s", info->reason, info->object, (double)info->waiting_ns / 1e9);
+        break;
+    }
 }
 
-/* One record; it may change under way, so that everything is read by atomic loads, and the name under its lock. */
-static int report_record(void *record, void *argument) {
+static int report_task(const filch_task_info *info, void *argument) {
     struct report *report = argument;
-    struct filch_task *task = record;
-    uint32_t state = load_acquire(&task->state);
-    if (state != TASK_READY && state != TASK_STARTED) return 0;
-    char name[32] = "";
-    struct filch__task_extra *extra = load_acquire(&task->extra);
-    if (extra != NULL) {
-        filch__latch_take(&extra->latch);
-        if (extra->task == task) memcpy(name, extra->name, sizeof name);
-        filch__latch_leave(&extra->latch);
-    }
-
+    char name[sizeof info->name], state[96], place[PLACE_SIZE], line[PLACE_SIZE + 256];
+    memcpy(name, info->name, sizeof name);
     for (char *letter = name; *letter != '\0'; letter++) {
         if ((unsigned char)*letter < ' ' || *letter == '"') *letter = '?'; /* a line stays a line */
     }
-
-    char place[PLACE_SIZE], line[PLACE_SIZE + 128];
-    filch__place_write(load_relaxed(&task->spawned_at), place);
-    int length =
-        snprintf(line, sizeof line, "task %p \"%s\" %s, spawned at %s\n", record, name, state_name(state), place);
+    describe(info, state, sizeof state);
+    filch__place_write(info->spawned_at, place);
+    int length = snprintf(line, sizeof line, "task %p \"%s\" %s%s, spawned at %s\n", (const void *)info->task, name,
+                          state, info->cancelled ? ", cancelled" : "", place);
     if (write(report->fd, line, (size_t)length) < 0) return -errno;
     report->tasks++;
     return 0;
@@ -89,7 +142,7 @@ static int report_record(void *record, void *argument) {
 
 int filch_runtime_report(filch_runtime *runtime, int fd) {
     if (runtime == NULL) return -EINVAL;
-    struct report report = {.runtime = runtime, .fd = fd};
-    int answer = filch__slab_each(&runtime->tasks, report_record, &report);
+    struct report report = {.fd = fd};
+    int answer = filch_task_each(runtime, report_task, &report);
     return answer < 0 ? answer : report.tasks;
 }

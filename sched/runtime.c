@@ -86,6 +86,7 @@ static void *worker_thread(void *argument) {
     filch__fiber_init_thread(&worker->thread_fiber);
     filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
     filch__worker_set_current(worker);
+    worker->exceptions = filch__exceptions_of_thread();
     filch__worker_run(worker);
     filch__worker_set_current(NULL);
     filch__overflow_unwatch();
@@ -188,11 +189,13 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
     runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
     runtime->closable = barrier_is_to_be_had();
+    runtime->process = filch__process_number();
 
     int answer = parts_init(runtime, options->seed != 0 ? options->seed : filch__random_seed());
     if (answer == 0) {
         answer = start_workers(runtime);
         if (answer == 0) {
+            filch__process_count(1);
             *result = runtime;
             return 0;
         }
@@ -228,12 +231,14 @@ int filch_runtime_shutdown(filch_runtime *runtime, filch_deadline deadline) {
     if (runtime == NULL) return -EINVAL;
     struct filch__worker *worker = filch__worker_current();
     if (worker != NULL && worker->runtime == runtime) return -EDEADLK;
+    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     store_seq_cst(&runtime->closed, 1);
     add_seq_cst(&runtime->quiet_waiters, 1);
     int answer = 0;
     for (;;) {
         uint32_t seen = load_seq_cst(&runtime->quiet);
         if (all_done(runtime)) break;
+        if (load_seq_cst(&runtime->cancelled)) filch__runtime_cancel_again(runtime);
         if (!filch__futex_wait(&runtime->quiet, seen, deadline.at_ns)) {
             answer = all_done(runtime) ? 0 : -ETIMEDOUT;
             break;
@@ -248,6 +253,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     int answer = filch_runtime_shutdown(runtime, FILCH_NEVER);
     if (answer != 0) return answer;
     stop_workers(runtime, runtime->worker_count);
+    filch__process_count(-1);
     for (unsigned i = 0; i < runtime->worker_count; i++) worker_fini(&runtime->workers[i]);
     parts_fini(runtime);
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);

@@ -6,6 +6,7 @@
 #include <filch/runtime.h>
 
 #include "alloc/alloc.h"
+#include "sched/child.h"
 #include "sched/idle.h"
 #include "sched/inject.h"
 #include "sched/worker.h"
@@ -16,6 +17,7 @@ struct filch_runtime {
     unsigned worker_count;
     unsigned search_max; /* how many workers may search at once */
     unsigned stack_class;
+    uint32_t process;      /* the number of the one it was made in: sched/child.h */
     ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;
 
@@ -49,8 +51,16 @@ static inline void filch__runtime_leave(struct filch_runtime *runtime) {
     sub_seq_cst(&runtime->entering, 1);
 }
 
+/* It belongs to the process that this one was forked from. */
+static inline bool filch__runtime_is_parents(const struct filch_runtime *runtime) {
+    return runtime->process != filch__process_number();
+}
+
 /* Tells whoever waits for all tasks to end that a worker has run out of work. */
 void filch__runtime_quiet(struct filch_runtime *runtime);
+
+/* Cancels every task there is: after `cancelled` was set. sched/scope.c. */
+void filch__runtime_cancel_again(struct filch_runtime *runtime);
 
 /* ------------------------------------------------------------------------------------------ sched/overflow.c */
 

@@ -19,18 +19,39 @@
 #ifndef FILCH_SCHED_SCHED_H
 #define FILCH_SCHED_SCHED_H
 
+#include <filch/fork.h>
+
+#include "base/assert.h"
 #include "base/random.h"
 #include "sched/park.h"
+#include "sched/region.h"
+#include "sched/task.h"
 #include "sched/waitlist.h"
 
 /* Whether a waiting call of the caller answers -ECANCELED. False outside tasks. */
-bool filch__cancelled(void);
+static force_inline bool filch__cancelled(void) {
+    void *word = filch__here()->region;
+    if (likely(!region_is_open(word))) {
+        struct filch_task *task = (struct filch_task *)(void *)region_of(word);
+        if (unlikely(task == NULL)) return false;
+        if (likely((load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE)) == 0)) { /* its own, or its parent's */
+            return load_acquire(&task->hints) & TASK_CANCELLED;
+        }
+    }
+    return filch__region_is_cancelled(word);
+}
+
+/* The budget of filch__spend is used up. */
+void filch__spend_last(void);
 
 /*
  * Counts a waiting call that could go on at once. A task that makes many of these in a row gives way to others now and
  * then: this may switch, so it is called with no latch held and with nothing half done.
  */
-void filch__spend(void);
+static force_inline void filch__spend(void) {
+    struct filch__hot *here = filch__here();
+    if (likely(here->region != NULL) && unlikely(--here->budget <= 0)) filch__spend_last();
+}
 
 /* As filch__choose, for any caller. */
 uint32_t filch__choose_here(enum filch__choice kind, uint32_t count);

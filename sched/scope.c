@@ -20,6 +20,7 @@
 
 #include <errno.h>
 
+#include "base/barrier.h"
 #include "base/clock.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
@@ -111,9 +112,13 @@ size_t filch_scope_tasks(const filch_scope *scope) {
     return scope == NULL ? 0 : load_relaxed(&((struct filch_scope *)(uintptr_t)scope)->filch__live); /* a snapshot */
 }
 
-/* Hints at the scopes that `task` has open and that are nested in no other, and at those it has opened in its own. */
+/*
+ * Hints at the scopes that `task` has open and that are nested in no other, and at those it has opened in its own. That
+ * one the task leaves under both latches, one after the other; so it is not closed while we hold either. `task` may have
+ * ended, and its record be another's by now.
+ */
 static void hint_scopes_of(struct filch_task *task) {
-    struct filch__task_extra *extra = extra_of(task);
+    struct filch__task_extra *extra = load_seq_cst(&task->extra); /* if it has none yet, a scope to come sees the flag */
     if (extra == NULL) return;
     filch__latch_take(&extra->latch);
     for (struct filch_scope *scope = extra->scopes; scope != NULL; scope = scope->filch__next) {
@@ -121,10 +126,10 @@ static void hint_scopes_of(struct filch_task *task) {
         hint_tree(scope);
         filch__latch_leave(&scope->filch__latch);
     }
-    struct filch_scope *home = extra->scope;
+    struct filch_scope *home = load_relaxed(&extra->scope);
+    if (home != NULL) filch__latch_take(&home->filch__latch);
     filch__latch_leave(&extra->latch);
     if (home == NULL) return;
-    filch__latch_take(&home->filch__latch);
     for (struct filch_scope *scope = home->filch__children; scope != NULL; scope = scope->filch__next) {
         if (scope->filch__region.task != task) continue;
         filch__latch_take(&scope->filch__latch);
@@ -134,6 +139,47 @@ static void hint_scopes_of(struct filch_task *task) {
     filch__latch_leave(&home->filch__latch);
 }
 
+static void cancel_task(struct filch_task *task) {
+    if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) return;
+    struct filch_runtime *runtime = task->runtime;
+    filch__runtime_enter(runtime);
+    while (task != NULL) { /* whoever is called in place is cancelled with who has called it */
+        struct filch_task *called = filch__task_hint(task);
+        hint_scopes_of(task);
+        task = called;
+    }
+    filch__runtime_leave(runtime);
+}
+
+/*
+ * A record that ends or is used anew meanwhile is cancelled as well: everything is to be. For the same reason nobody
+ * needs to be found through a scope.
+ */
+static int cancel_record(void *record, void *argument) {
+    (void)argument;
+    struct filch_task *task = record;
+    uint8_t state = load_acquire(&task->state);
+    if (state != TASK_READY && state != TASK_STARTED) return 0;
+    if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) return 0;
+    filch__task_hint(task);
+    return 0;
+}
+
+void filch__runtime_cancel_again(struct filch_runtime *runtime) {
+    filch__slab_each(&runtime->tasks, cancel_record, NULL);
+}
+
+void filch_runtime_cancel(filch_runtime *runtime) {
+    if (runtime == NULL) return;
+    store_seq_cst(&runtime->cancelled, 1);
+    /*
+     * A spawner shows its task and then reads `cancelled`, but its store may be the later. After this it has shown the
+     * task, or will see that it is cancelled. Where the kernel has no such barrier, shutdown finds the task.
+     */
+    if (load_relaxed(&runtime->closable)) (void)filch__barrier_all();
+    filch__runtime_cancel_again(runtime);
+}
+
 void filch_task_cancel(filch_task *task) {
     if (task == NULL) return;
     uintptr_t end = load_acquire(&task->end);
@@ -141,9 +187,7 @@ void filch_task_cancel(filch_task *task) {
     if (unlikely(end == TASK_END_GONE)) {
         filch__die("task_cancel: task %p was awaited or detached before: its handle is given up", (void *)task);
     }
-    if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) return;
-    filch__task_hint(task);
-    hint_scopes_of(task);
+    cancel_task(task);
 }
 
 /* --------------------------------------------------------------------------------------------------------- deadline */
@@ -281,6 +325,7 @@ int filch_scope_spawn(filch_scope *scope, filch_task **task, filch_fn *fn, void 
     if (worker != NULL && worker->runtime == runtime) return filch__task_spawn(&how, task, fn, arg, options);
     how.worker = NULL;
     int answer = -ESHUTDOWN;
+    if (filch__runtime_is_parents(runtime)) return answer;
     filch__runtime_enter(runtime);
     if (!load_seq_cst(&runtime->closed)) answer = filch__task_spawn(&how, task, fn, arg, options);
     filch__runtime_leave(runtime);
@@ -306,8 +351,11 @@ bool filch__scope_add(struct filch_scope *scope, struct filch_task *task) {
 
 uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
     struct filch__task_extra *extra = extra_of(task);
-    struct filch_scope *scope = extra->scope;
     struct filch__waiter *closer = NULL;
+    filch__latch_take(&extra->latch); /* from here on, nobody finds the scope by the task: see hint_scopes_of */
+    struct filch_scope *scope = load_relaxed(&extra->scope);
+    store_relaxed(&extra->scope, NULL);
+    filch__latch_leave(&extra->latch);
     filch__latch_take(&scope->filch__latch);
     if (extra->previous != NULL) {
         extra_of(extra->previous)->next = extra->next;

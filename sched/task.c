@@ -24,6 +24,7 @@ static struct filch__worker *worker_of(struct filch_runtime *runtime) {
 static void extra_put(struct filch_runtime *runtime, struct filch__worker *worker, struct filch__task_extra *extra) {
     filch__latch_take(&extra->latch); /* a report may be reading the name */
     extra->task = NULL;
+    store_relaxed(&extra->scope, NULL); /* of one that was not accepted */
     struct filch__locals *locals = extra->locals;
     extra->locals = NULL;
     filch__latch_leave(&extra->latch);
@@ -62,7 +63,7 @@ static struct filch__task_extra *extra_get(struct filch_task *task) {
     filch__latch_take(&extra->latch);
     memset(extra->name, 0, sizeof extra->name);
     extra->stack_class = runtime->stack_class;
-    extra->scope = NULL;
+    store_relaxed(&extra->scope, NULL); /* under the latch; as the others */
     extra->scopes = NULL;
     extra->locals = NULL;
     extra->task = task;
@@ -74,7 +75,7 @@ struct filch__task_extra *filch__task_extra(struct filch_task *task) {
     struct filch__task_extra *there = load_acquire(&task->extra);
     if (there != NULL) return there;
     struct filch__task_extra *extra = extra_get(task);
-    if (extra == NULL || cas_acq_rel(&task->extra, &there, extra)) return extra;
+    if (extra == NULL || cas_seq_cst(&task->extra, &there, extra)) return extra; /* seq_cst: see hint_scopes_of */
     extra_put(task->runtime, worker_of(task->runtime), extra); /* another strand of the task was faster */
     return there;
 }
@@ -106,7 +107,7 @@ static int extra_fill(struct filch_task *task, const filch_task_options *options
         memcpy(extra->name, options->name, strnlen(options->name, sizeof extra->name - 1)); /* the rest is zero */
     }
     if (options != NULL && options->stack_size != 0) extra->stack_class = filch__stack_class(options->stack_size);
-    extra->scope = scope;
+    store_relaxed(&extra->scope, scope);
     extra->locals = locals;
     filch__latch_leave(&extra->latch);
     return 0;
@@ -184,6 +185,7 @@ int filch_runtime_spawn(filch_runtime *runtime, filch_task **task, filch_fn *fn,
     struct filch__spawn how = {runtime, worker_of(runtime), NULL, __builtin_return_address(0)};
     if (how.worker != NULL) return filch__task_spawn(&how, task, fn, arg, options);
     int answer = -ESHUTDOWN;
+    if (filch__runtime_is_parents(runtime)) return answer;
     filch__runtime_enter(runtime);
     if (!load_seq_cst(&runtime->closed)) answer = filch__task_spawn(&how, task, fn, arg, options);
     filch__runtime_leave(runtime);
@@ -197,8 +199,10 @@ int filch__task_call(struct filch__worker *worker, struct filch_task *task) {
     store_relaxed(&task->state, (uint8_t)TASK_STARTED); /* for reports */
     worker->deque.hot.region = task;
     bool rare = load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE); /* written by its spawner or its caller */
-    if (unlikely(load_acquire(&task->hints) != 0 || rare) && filch__region_is_cancelled(task)) return -ECANCELED;
-    return task->fn(task->arg);
+    bool begins = likely(load_acquire(&task->hints) == 0 && !rare) || !filch__region_is_cancelled(task);
+    int result = begins ? task->fn(task->arg) : -ECANCELED;
+    if (unlikely(load_acquire(&task->extra) != NULL)) filch__locals_end(task);
+    return result;
 }
 
 void filch__task_count_completed(void) {
@@ -218,7 +222,9 @@ static void end_rare(struct filch_task *task, uintptr_t end, int result) {
 
 void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
     int result = filch__task_call(worker, task);
-    filch__worker_current()->deque.hot.region = NULL;
+    worker = filch__worker_current(); /* perhaps another than the one that began it */
+    if (unlikely(worker == NULL)) filch__process_die("a task's function returned");
+    worker->deque.hot.region = NULL;
     task->result = result;
     store_relaxed(&task->state, (uint8_t)TASK_ENDED); /* for reports */
     uintptr_t end;
@@ -262,11 +268,9 @@ void filch_yield(void) {
     filch__worker_leave(worker, &waiter, LAND_YIELD, item);
 }
 
-void filch__spend(void) {
-    struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL || likely(--worker->budget > 0)) return;
+void filch__spend_last(void) {
     filch_yield();
-    filch__worker_current()->budget = BUDGET;
+    filch__here()->budget = BUDGET;
 }
 
 int filch_sleep_until(filch_deadline deadline) {

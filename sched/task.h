@@ -63,7 +63,7 @@ struct filch__task_extra {
     struct filch__latch latch;          /* over `task` and `name`, for reports, `scopes` and `locals` */
     unsigned stack_class;
     struct filch_task *task;      /* whose it is; NULL: free */
-    struct filch_scope *scope;    /* that it was spawned into, or NULL */
+    ATOMIC(struct filch_scope *) scope; /* that it was spawned into, until it leaves it; or NULL. Changed under the latch */
     struct filch_scope *scopes;   /* opened by it, and nested in no other */
     struct filch__locals *locals; /* sched/local.c */
 } __attribute__((aligned(16)));   /* as slabs want it */
@@ -87,10 +87,10 @@ struct filch_task {
 
 _Static_assert(sizeof(struct filch_task) == 64, "one cache line a task");
 
-/* The scope that the task was spawned into, or NULL. */
+/* The scope that the task was spawned into, or NULL. By a strand of it; from others only a glance. */
 static inline struct filch_scope *filch__task_scope(struct filch_task *task) {
     if (!(load_relaxed(&task->flags) & TASK_SCOPED)) return NULL; /* written before it was spawned */
-    return load_relaxed(&task->extra)->scope;                     /* likewise */
+    return load_relaxed(&load_relaxed(&task->extra)->scope);      /* likewise */
 }
 
 /* Who has called it in place. TASK_IN_PLACE is set. */
@@ -137,6 +137,8 @@ bool filch__scope_add(struct filch_scope *scope, struct filch_task *task);
 /* sched/local.c */
 struct filch__locals *filch__locals_share(struct filch__locals *locals);
 void filch__locals_release(struct filch__locals *locals);
+/* The task, which has an extra record, has no values any more. By itself. */
+void filch__locals_end(struct filch_task *task);
 
 /* Runs a task that has not begun to its end, on the running stack, as `worker`; the worker may be another afterwards. */
 void filch__task_run(struct filch__worker *worker, struct filch_task *task);

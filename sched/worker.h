@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "context/context.h"
 #include "sched/deque.h"
+#include "sched/exception.h"
 #include "sched/item.h"
 #include "sched/park.h"
 #include "sched/runqueue.h"
@@ -58,8 +59,8 @@ struct filch__worker {
     struct filch__random random;
     struct filch__slab_cache tasks;
     struct filch__slab_cache extras;
-    int32_t budget; /* of waiting calls that could go on at once: see filch__spend */
     struct filch__stack_cache stacks;
+    struct filch__exceptions *exceptions; /* of the thread, as C++ has them: sched/exception.h */
     struct filch__fiber thread_fiber;
     void *thread_context; /* where the loop goes back to when the runtime ends */
     void *signal_stack;

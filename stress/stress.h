@@ -32,6 +32,7 @@ static struct {
     uint64_t operations;
     int64_t until_ns;
     atomic_ullong rounds;
+    void (*tell_stuck)(void); /* says what hangs, before a run without progress is given up; or NULL */
 } stress;
 
 static inline void stress_verdict(bool ok) {
@@ -60,7 +61,9 @@ static inline void *stress_watch(void *argument) {
         unsigned long long now = atomic_load_explicit(&stress.rounds, memory_order_relaxed);
         if (now != seen) still = 0;
         seen = now;
-        if (still >= STRESS_STUCK_SECONDS) stress_failed("no progress: something was lost", __FILE__, __LINE__);
+        if (still < STRESS_STUCK_SECONDS) continue;
+        if (stress.tell_stuck != NULL) stress.tell_stuck();
+        stress_failed("no progress: something was lost", __FILE__, __LINE__);
     }
     return NULL;
 }

@@ -7,8 +7,11 @@
 extern const struct workload fib_workload, nqueens_workload, skynet_fork_workload, skynet_spawn_workload,
     uts_t1_workload, uts_t3_workload, matmul_workload, sort_workload, flat_fork_workload, flat_spawn_workload,
     flat_for_workload, yield_workload, yield_1000_workload, spawn_await_workload, spawn_many_workload,
-    suspended_workload, steal_latency_workload, idle_workload;
+    suspended_workload, mutex_workload, mutex_1000_workload, mutex_yield_workload, chan_unbuffered_workload,
+    chan_buffered_workload, chan_mpmc_workload, pipeline_workload, select_ready_workload, select_idle_workload,
+    steal_latency_workload, timer_cancel_workload, timer_sleep_workload, wake_foreign_workload, idle_workload;
 
+/* clang-format off */
 const struct workload *const workloads[] = {
     &fib_workload,
     &nqueens_workload,
@@ -26,10 +29,23 @@ const struct workload *const workloads[] = {
     &spawn_await_workload,
     &spawn_many_workload,
     &suspended_workload,
+    &mutex_workload,
+    &mutex_1000_workload,
+    &mutex_yield_workload,
+    &chan_unbuffered_workload,
+    &chan_buffered_workload,
+    &chan_mpmc_workload,
+    &pipeline_workload,
+    &select_ready_workload,
+    &select_idle_workload,
     &steal_latency_workload,
+    &timer_cancel_workload,
+    &timer_sleep_workload,
+    &wake_foreign_workload,
     &idle_workload,
     NULL,
 };
+/* clang-format on */
 
 const struct workload *workload_find(const char *name) {
     const struct workload *const *workload = workloads;

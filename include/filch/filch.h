@@ -3,14 +3,27 @@
 #ifndef FILCH_FILCH_H
 #define FILCH_FILCH_H
 
+#include <filch/barrier.h>
 #include <filch/base.h>
+#include <filch/chan.h>
+#include <filch/cond.h>
+#include <filch/event.h>
 #include <filch/fork.h>
+#include <filch/future.h>
 #include <filch/local.h>
+#include <filch/mutex.h>
+#include <filch/once.h>
 #include <filch/parallel.h>
+#include <filch/queue.h>
 #include <filch/runtime.h>
+#include <filch/rwlock.h>
 #include <filch/scope.h>
+#include <filch/select.h>
+#include <filch/sem.h>
 #include <filch/stats.h>
 #include <filch/task.h>
+#include <filch/ticker.h>
 #include <filch/time.h>
+#include <filch/wait_group.h>
 
 #endif

@@ -83,7 +83,8 @@ struct filch__hot {
     void *young;         /* the list of what was forked last, linked by filch__link */
     void *region;        /* what the running strand is in: a task, or a scope in it; see sched/region.h */
     uintptr_t stack_low; /* calls in place are made only while the stack pointer is above this */
-    char filch__pad[40];
+    int64_t budget;      /* waiting calls that may go on at once before the strand gives way: see filch__spend */
+    char filch__pad[32];
     int64_t mode; /* on a line of its own: thieves look at it */
 } __attribute__((__aligned__(64)));
 

@@ -2,6 +2,12 @@
 /*
  * A runtime: some worker threads and the tasks they run. A process may have several; they share nothing.
  * Most programs have one and never name it: filch_run makes it, runs the main task in it, and ends it.
+ *
+ * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN, and what would
+ * wait for its tasks, or a task's function that returns, ends the child with a line on standard error. The child should
+ * exec or _exit; it may make runtimes of its own.
+ *
+ * C++: a task's function must not let an exception out. A task that waits inside a `catch` keeps the exception it handles.
  */
 #ifndef FILCH_RUNTIME_H
 #define FILCH_RUNTIME_H
@@ -91,8 +97,53 @@ FILCH_API filch_runtime *filch_runtime_current(void);
 FILCH_API unsigned filch_runtime_workers(const filch_runtime *runtime);
 
 /*
- * Writes a line for each task that has not ended to file descriptor `fd`: its name, whether it has begun, and where it
- * was spawned (as "program(+0x1234)", which addr2line(1) understands).
+ * Cancels every task of `runtime`, now and those that are spawned later, as filch_task_cancel does one: for a shutdown
+ * that does not wait for work to be finished.
+ *
+ *     filch_runtime_cancel(runtime);
+ *     if (filch_runtime_shutdown(runtime, filch_after(FILCH_SEC(5))) != 0) filch_runtime_report(runtime, STDERR_FILENO);
+ *
+ * Tasks that have not begun never run. A filch_runtime_shutdown that waits cancels again those that came in between. NULL
+ * is nothing.
+ * Call     from any thread or task
+ * Waits    no
+ */
+FILCH_API void filch_runtime_cancel(filch_runtime *runtime);
+
+/* What a task is doing. */
+typedef enum filch_task_state {
+    FILCH_TASK_READY = 1,   /* spawned, not begun */
+    FILCH_TASK_RUNNING = 2, /* begun, and does not wait: it runs, or may go on when its turn comes */
+    FILCH_TASK_WAITING = 3, /* begun, and waits */
+} filch_task_state;
+
+/* A task as it was when filch_task_each looked at it. */
+typedef struct filch_task_info {
+    const filch_task *task; /* to compare; the task may be gone by now */
+    filch_task_state state;
+    bool cancelled;     /* by filch_task_cancel or filch_runtime_cancel */
+    char name[32];      /* or "" */
+    filch_fn *fn;       /* that it runs */
+    void *spawned_at;   /* an address in who spawned it */
+    const char *reason; /* WAITING: what kind of wait, "mutex", "sleep"; static text; else NULL */
+    const void *object; /* WAITING: what it waits for, the address of the mutex, the task, the channel; or NULL */
+    int64_t waiting_ns; /* WAITING: for how long, within some ten milliseconds */
+} filch_task_info;
+
+/*
+ * Calls `visit` for each task of `runtime` that has not ended, in no order, until it returns other than 0. A task that
+ * starts or ends meanwhile may be missed. Of a task that has forked, its own strand is looked at.
+ *
+ * Returns  0, or what `visit` returned last
+ *          -EINVAL   `runtime` or `visit` is NULL
+ * Call     from any thread or task; `visit` may do anything but end the runtime
+ * Waits    no, but for `visit`
+ */
+FILCH_API int filch_task_each(filch_runtime *runtime, int (*visit)(const filch_task_info *info, void *arg), void *arg);
+
+/*
+ * Writes a line for each task that has not ended to file descriptor `fd`: its name, whether it has begun, on what it waits
+ * and for how long, and where it was spawned (as "program(+0x1234)", which addr2line(1) understands).
  *
  * Returns  how many tasks there were
  *          -EINVAL   `runtime` is NULL

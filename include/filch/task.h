@@ -50,6 +50,7 @@ FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg
  *                       it waited here without a deadline, then so was `task`
  *          -EINVAL      `task` is NULL
  *          -EDEADLK     the caller is this task
+ *          -ESHUTDOWN   the task is one of the process that this one was forked from
  * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts)
  * Waits    yes; a task may continue on another worker. Where there is no memory for a stack on which the worker could run
  *          others meanwhile, until there is

@@ -485,6 +485,7 @@ int filch__explore_pthread_create(pthread_t *thread, const pthread_attr_t *attri
                                   void *arg);
 int filch__explore_pthread_join(pthread_t thread, void **result);
 int filch__explore_pthread_setname_np(pthread_t thread, const char *name);
+pthread_t filch__explore_pthread_self(void);
 int filch__explore_nanosleep(const struct timespec *duration, struct timespec *left);
 int filch__explore_sched_yield(void);
 
@@ -505,6 +506,11 @@ int filch__explore_pthread_join(pthread_t thread, void **result) {
 int filch__explore_pthread_setname_np(pthread_t thread, const char *name) {
     (void)thread, (void)name;
     return 0;
+}
+
+/* Aligned as an address is: low bits are used for marks. */
+pthread_t filch__explore_pthread_self(void) {
+    return (pthread_t)(now.current + 1) * CACHE_LINE;
 }
 
 int filch__explore_nanosleep(const struct timespec *duration, struct timespec *left) {

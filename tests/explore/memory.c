@@ -22,7 +22,13 @@ static char *heap, *stacks;
 static size_t heap_used;
 static bool freed[HEAP_SIZE / GRAIN];
 static struct filch__stack *free_stacks;
-static void *free_records;
+/* Those that slabs have given, of each depot. */
+enum { RECORDS_MAX = 4096 };
+static struct record {
+    struct filch__slab_depot *depot;
+    void *record;
+} records[RECORDS_MAX];
+static unsigned record_count;
 static bool exhausted;
 
 static char *map(size_t size) {
@@ -39,7 +45,7 @@ void explore_memory_reset(void) {
     memset(freed, 0, heap_used / GRAIN + 1);
     heap_used = 0;
     exhausted = false;
-    free_records = NULL;
+    record_count = 0;
     free_stacks = NULL;
     for (unsigned i = STACKS; i-- > 0;) {
         char *low = stacks + i * (size_t)STACK_SIZE;
@@ -88,7 +94,7 @@ bool explore_memory_is_freed(const void *address) {
 /* ------------------------------------------------------------------------------------------------ records, stacks */
 
 void filch__slab_depot_init(struct filch__slab_depot *depot, size_t record_size) {
-    depot->record_size = record_size;
+    *depot = (struct filch__slab_depot){.record_size = record_size};
 }
 
 void filch__slab_depot_fini(struct filch__slab_depot *depot) {
@@ -97,17 +103,30 @@ void filch__slab_depot_fini(struct filch__slab_depot *depot) {
 
 void *filch__slab_depot_get(struct filch__slab_depot *depot) {
     pass_lock();
-    void **record = free_records;
-    if (record == NULL) return filch__heap_get(depot->record_size, 64);
-    free_records = *record;
+    struct filch__slab_free *free = depot->loose;
+    if (free != NULL) {
+        depot->loose = free->next;
+        return free;
+    }
+    void *record = filch__heap_get(depot->record_size, 64);
+    if (record == NULL || record_count == RECORDS_MAX) return NULL;
+    records[record_count++] = (struct record){depot, record};
     return record;
 }
 
 void filch__slab_depot_put(struct filch__slab_depot *depot, void *record) {
-    (void)depot;
+    struct filch__slab_free *free = record;
     pass_lock();
-    *(void **)record = free_records;
-    free_records = record;
+    free->next = depot->loose;
+    depot->loose = free;
+}
+
+int filch__slab_each(struct filch__slab_depot *depot, int (*visit)(void *record, void *argument), void *argument) {
+    int answer = 0;
+    for (unsigned i = 0; i < record_count && answer == 0; i++) {
+        if (records[i].depot == depot) answer = visit(records[i].record, argument);
+    }
+    return answer;
 }
 
 void filch__slab_cache_init(struct filch__slab_cache *cache, struct filch__slab_depot *depot) {

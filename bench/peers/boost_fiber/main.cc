@@ -8,6 +8,13 @@ static const job jobs[] = {
     {"spawn-await", spawn_await_boost_fiber, nullptr, nullptr, false},
     {"spawn-many", spawn_many_boost_fiber, nullptr, nullptr, false},
     {"suspended", suspended_boost_fiber, nullptr, nullptr, true},
+    {"mutex", mutex_boost_fiber, nullptr, nullptr, false},
+    {"mutex-1000", mutex_1000_boost_fiber, nullptr, nullptr, false},
+    {"mutex-yield", mutex_yield_boost_fiber, nullptr, nullptr, false},
+    {"chan-unbuffered", chan_unbuffered_boost_fiber, nullptr, nullptr, false},
+    {"chan-buffered", chan_buffered_boost_fiber, nullptr, nullptr, false},
+    {"chan-mpmc", chan_mpmc_boost_fiber, nullptr, nullptr, false},
+    {"pipeline", pipeline_boost_fiber, nullptr, nullptr, false},
     {},
 };
 

@@ -30,16 +30,27 @@ type workload struct {
 }
 
 var workloads = map[string]workload{
-	"fib":          {round: fibRound},
-	"nqueens":      {round: nqueensRound},
-	"skynet-spawn": {round: skynetRound},
-	"flat-spawn":   {round: flatRound},
-	"yield":        {round: func(r *run) uint64 { return yieldRound(r, 2) }},
-	"yield-1000":   {round: func(r *run) uint64 { return yieldRound(r, 1000) }},
-	"spawn-await":  {round: spawnAwaitRound},
-	"spawn-many":   {round: spawnManyRound},
-	"suspended":    {round: suspendedRound, cold: true},
-	"idle":         {round: idleRound, cold: true},
+	"fib":             {round: fibRound},
+	"nqueens":         {round: nqueensRound},
+	"skynet-spawn":    {round: skynetRound},
+	"flat-spawn":      {round: flatRound},
+	"yield":           {round: func(r *run) uint64 { return yieldRound(r, 2) }},
+	"yield-1000":      {round: func(r *run) uint64 { return yieldRound(r, 1000) }},
+	"spawn-await":     {round: spawnAwaitRound},
+	"spawn-many":      {round: spawnManyRound},
+	"mutex":           {round: mutexRound},
+	"mutex-1000":      {round: func(r *run) uint64 { return mutexManyRound(r, false) }},
+	"mutex-yield":     {round: func(r *run) uint64 { return mutexManyRound(r, true) }},
+	"chan-unbuffered": {round: func(r *run) uint64 { return chanRound(r, 0, 1) }},
+	"chan-buffered":   {round: func(r *run) uint64 { return chanRound(r, 128, 1) }},
+	"chan-mpmc":       {round: func(r *run) uint64 { return chanRound(r, 128, 4) }},
+	"pipeline":        {round: pipelineRound},
+	"select-ready":    {round: selectReadyRound},
+	"select-idle":     {round: selectIdleRound},
+	"suspended":       {round: suspendedRound, cold: true},
+	"timer-cancel":    {round: timerCancelRound},
+	"timer-sleep":     {round: timerSleepRound},
+	"idle":            {round: idleRound, cold: true},
 }
 
 // After this long no further round is begun.

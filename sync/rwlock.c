@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Read-write locks. All is done under the latch. What changes the state then admits whom it lets go on, so that at no
+ * time
+ *   - readers wait while nobody writes and nobody waits to write, or
+ *   - a writer waits while nobody holds the lock.
+ * A writer that withdraws changes the state too: the readers behind it may be free to go on.
+ */
+#include <errno.h>
+#include <filch/rwlock.h>
+
+#include "sched/sched.h"
+#include "sync/owner.h"
+
+enum turn { READERS_TURN, WRITERS_TURN };
+
+void filch_rwlock_init(filch_rwlock *lock) {
+    *lock = (filch_rwlock)FILCH_RWLOCK_INIT;
+}
+
+void filch_rwlock_fini(filch_rwlock *lock) {
+    char text[OWNER_TEXT];
+    filch__latch_take(&lock->filch__latch); /* an unlock may still be about to leave it */
+    if (lock->filch__writer != 0) {
+        filch__die("rwlock_fini: lock %p is held for writing by %s", (void *)lock,
+                   filch__owner_write(lock->filch__writer, text));
+    }
+    if (lock->filch__reading != 0) {
+        filch__die("rwlock_fini: lock %p is held by %u readers", (void *)lock, lock->filch__reading);
+    }
+    if (!filch__waitlist_is_empty(&lock->filch__readers) || !filch__waitlist_is_empty(&lock->filch__writers)) {
+        filch__die("rwlock_fini: lock %p is waited for", (void *)lock);
+    }
+    filch__latch_leave(&lock->filch__latch);
+}
+
+/* ------------------------------------------------------------------------------------------------ under the latch */
+
+static inline bool may_read(const filch_rwlock *lock) {
+    return lock->filch__writer == 0 && filch__waitlist_is_empty(&lock->filch__writers);
+}
+
+/* Nobody waits for a lock that nobody holds, so this passes nobody by. */
+static inline bool may_write(const filch_rwlock *lock) {
+    return lock->filch__writer == 0 && lock->filch__reading == 0;
+}
+
+static struct filch__clause *admit_readers(filch_rwlock *lock) {
+    struct filch__clause *all = filch__waitlist_take_all(&lock->filch__readers);
+    for (struct filch__clause *each = all; each != NULL; each = each->next) lock->filch__reading++;
+    return all;
+}
+
+static struct filch__clause *admit_writer(filch_rwlock *lock) {
+    struct filch__clause *first = filch__waitlist_take(&lock->filch__writers);
+    if (first == NULL) return NULL;
+    lock->filch__writer = first->amount;
+    first->next = NULL; /* a chain of one */
+    return first;
+}
+
+/* Whoever may hold the lock from now on does: the chain is owed grants. If there is a choice, it is the `turn`'s. */
+static struct filch__clause *admit(filch_rwlock *lock, enum turn turn) {
+    if (lock->filch__writer != 0) return NULL;
+    if (turn == READERS_TURN || filch__waitlist_is_empty(&lock->filch__writers)) {
+        struct filch__clause *readers = admit_readers(lock);
+        if (readers != NULL) return readers;
+    }
+    return lock->filch__reading == 0 ? admit_writer(lock) : NULL;
+}
+
+static void admit_and_leave(filch_rwlock *lock, enum turn turn) {
+    struct filch__clause *admitted = admit(lock, turn);
+    filch__latch_leave(&lock->filch__latch);
+    filch__grant_all(admitted, 0);
+}
+
+static int wait_in_list(filch_rwlock *lock, struct filch__waitlist *list, const char *reason, uintptr_t caller,
+                        filch_deadline deadline) {
+    struct filch__waiter waiter;
+    filch__waiter_init(&waiter, reason, lock);
+    struct filch__clause clause = {.waiter = &waiter, .amount = caller};
+    filch__waitlist_add(list, &clause);
+    return filch__wait(&lock->filch__latch, &clause, deadline);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- lock */
+
+static void must_not_write(const filch_rwlock *lock, const char *call, uintptr_t caller) {
+    char text[OWNER_TEXT];
+    if (likely(!filch__owner_is(lock->filch__writer, caller))) return;
+    filch__die("%s: lock %p is held already for writing by its caller, %s", call, (const void *)lock,
+               filch__owner_write(caller, text));
+}
+
+int filch_rwlock_read(filch_rwlock *lock, filch_deadline deadline) {
+    if (unlikely(lock == NULL)) return -EINVAL;
+    if (unlikely(filch__cancelled())) return -ECANCELED;
+    filch__latch_take(&lock->filch__latch);
+    if (likely(may_read(lock))) {
+        lock->filch__reading++;
+        filch__latch_leave(&lock->filch__latch);
+        return 0;
+    }
+    uintptr_t caller = filch__owner();
+    must_not_write(lock, "rwlock_read", caller);
+    return wait_in_list(lock, &lock->filch__readers, "rwlock, to read", caller, deadline);
+}
+
+int filch_rwlock_write(filch_rwlock *lock, filch_deadline deadline) {
+    if (unlikely(lock == NULL)) return -EINVAL;
+    if (unlikely(filch__cancelled())) return -ECANCELED;
+    uintptr_t caller = filch__owner();
+    filch__latch_take(&lock->filch__latch);
+    if (likely(may_write(lock))) {
+        lock->filch__writer = caller;
+        filch__latch_leave(&lock->filch__latch);
+        return 0;
+    }
+    must_not_write(lock, "rwlock_write", caller);
+    int answer = wait_in_list(lock, &lock->filch__writers, "rwlock, to write", caller, deadline);
+    if (answer != 0) {
+        filch__latch_take(&lock->filch__latch);
+        admit_and_leave(lock, WRITERS_TURN);
+    }
+    return answer;
+}
+
+int filch_rwlock_try_read(filch_rwlock *lock) {
+    if (unlikely(lock == NULL)) return -EINVAL;
+    filch__latch_take(&lock->filch__latch);
+    bool may = may_read(lock);
+    if (may) lock->filch__reading++;
+    filch__latch_leave(&lock->filch__latch);
+    return may ? 0 : -EBUSY;
+}
+
+int filch_rwlock_try_write(filch_rwlock *lock) {
+    if (unlikely(lock == NULL)) return -EINVAL;
+    uintptr_t caller = filch__owner();
+    filch__latch_take(&lock->filch__latch);
+    bool may = may_write(lock);
+    if (may) lock->filch__writer = caller;
+    filch__latch_leave(&lock->filch__latch);
+    return may ? 0 : -EBUSY;
+}
+
+/* -------------------------------------------------------------------------------------------------------- unlock */
+
+void filch_rwlock_read_unlock(filch_rwlock *lock) {
+    filch__latch_take(&lock->filch__latch);
+    if (unlikely(lock->filch__reading == 0)) {
+        filch__die("rwlock_read_unlock: nobody holds lock %p for reading", (void *)lock);
+    }
+    lock->filch__reading--;
+    admit_and_leave(lock, WRITERS_TURN);
+}
+
+static void must_write(const filch_rwlock *lock, const char *call) {
+    char held_by[OWNER_TEXT] = "nobody", called_by[OWNER_TEXT];
+    uintptr_t caller = filch__owner(), writer = lock->filch__writer;
+    if (likely(writer == caller)) return;
+    if (writer != 0) filch__owner_write(writer, held_by);
+    filch__die("%s: only its writer may: lock %p is held for writing by %s, and the caller is %s", call,
+               (const void *)lock, held_by, filch__owner_write(caller, called_by));
+}
+
+void filch_rwlock_write_unlock(filch_rwlock *lock) {
+    filch__latch_take(&lock->filch__latch);
+    must_write(lock, "rwlock_write_unlock");
+    lock->filch__writer = 0;
+    admit_and_leave(lock, READERS_TURN);
+}
+
+void filch_rwlock_downgrade(filch_rwlock *lock) {
+    filch__latch_take(&lock->filch__latch);
+    must_write(lock, "rwlock_downgrade");
+    lock->filch__writer = 0;
+    lock->filch__reading = 1;
+    admit_and_leave(lock, READERS_TURN);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* Proves what the child of fork(2) is told: calls on its parent's runtime are refused, nothing hangs, its own runs. */
+#include <errno.h>
+#include <filch/filch.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+static int nothing(void *arg) {
+    (void)arg;
+    return 7;
+}
+
+static int wait_status(pid_t child) {
+    int status = -1;
+    check(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+/* The child's verdict is its exit status: the number of the first line that does not hold. */
+#define must(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition)) _exit(__LINE__ % 200 + 1);                                                                   \
+    } while (0)
+
+static int sleeper(void *arg) {
+    (void)arg;
+    return filch_sleep(FILCH_SEC(1000));
+}
+
+TEST(child, calls_on_the_parents_runtime_are_refused_and_its_own_works) {
+    filch_runtime *runtime;
+    filch_task *task;
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 2}), 0);
+    check_int(filch_runtime_spawn(runtime, &task, sleeper, NULL, NULL), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        filch_task *other;
+        must(filch_runtime_spawn(runtime, &other, nothing, NULL, NULL) == -ESHUTDOWN);
+        must(filch_runtime_shutdown(runtime, FILCH_NEVER) == -ESHUTDOWN);
+        must(filch_runtime_destroy(runtime) == -ESHUTDOWN);
+        must(filch_await(task, NULL, FILCH_NEVER) == -ESHUTDOWN);
+        filch_scope scope;
+        must(filch_scope_open(&scope, &(filch_scope_options){.runtime = runtime}) == 0);
+        must(filch_scope_spawn(&scope, NULL, nothing, NULL, NULL) == -ESHUTDOWN);
+        must(filch_scope_close(&scope) == 0);
+        must(filch_run(nothing, NULL, &(filch_options){.workers = 2}) == 7);
+        _exit(0);
+    }
+    check_int(wait_status(child), 0);
+    filch_task_cancel(task);
+    int result = 0;
+    check_int(filch_await(task, &result, FILCH_NEVER), 0);
+    check_int(result, -ECANCELED);
+    check_int(filch_runtime_destroy(runtime), 0);
+}
+
+static int fork_in_task(void *arg) {
+    pid_t child = fork();
+    if (child == 0) {
+        must(filch_self() == NULL);
+        must(filch_runtime_current() == NULL);
+        must(filch_spawn(NULL, nothing, NULL, NULL) == -EPERM);
+        filch_yield();
+        must(filch_run(nothing, NULL, NULL) == 7);
+        _exit(0);
+    }
+    *(int *)arg = wait_status(child);
+    return 0;
+}
+
+TEST(child, of_a_task_is_no_task) {
+    int status = -1;
+    check_int(filch_run(fork_in_task, &status, &(filch_options){.workers = 2}), 0);
+    check_int(status, 0);
+}
+
+static int return_in_child(void *arg) {
+    pid_t child = fork();
+    if (child == 0) return 0; /* into a loop that has no worker */
+    *(int *)arg = wait_status(child);
+    return 0;
+}
+
+TEST(child, whose_task_returns_aborts) {
+    int status = -1;
+    check_int(filch_run(return_in_child, &status, &(filch_options){.workers = 1}), 0);
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static int sleep_in_child(void *arg) {
+    pid_t child = fork();
+    if (child == 0) {
+        must(filch_sleep(FILCH_MS(1)) == 0);
+        (void)!filch_sleep_until(FILCH_NEVER);
+        _exit(0);
+    }
+    *(int *)arg = wait_status(child);
+    return 0;
+}
+
+TEST(child, that_waits_for_ever_without_a_runtime_aborts) {
+    int status = -1;
+    check_int(filch_run(sleep_in_child, &status, &(filch_options){.workers = 1}), 0);
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
