@@ -36,12 +36,6 @@ bool filch_cancelled(void) {
     return filch__cancelled();
 }
 
-void *filch__who(void) {
-    struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL) return (void *)pthread_self();
-    return region_task(worker->deque.hot.region);
-}
-
 /* ------------------------------------------------------------------------------------------------------ shields */
 
 void filch__region_push(struct filch__worker *worker, struct filch__region *region, uint32_t flags) {

@@ -62,8 +62,4 @@ uint32_t filch__choose_here(enum filch__choice kind, uint32_t count);
  */
 bool filch__fork_wanted(void);
 
-/* The task that the caller runs in, or NULL: its identity, for owners. Threads that are no workers are told apart by
- * filch__who. */
-void *filch__who(void); /* a task, or a thread's own mark; never NULL */
-
 #endif

@@ -221,7 +221,7 @@ static size_t send_some(struct filch_chan *chan, const char *values, size_t coun
     return sent;
 }
 
-/* Waits until what is left of several values has been taken: how many were, or why none was. Under the latch, as above. */
+/* Waits until what is left of several values has been taken: how many were, or why none. Under the latch, as above. */
 static int64_t send_rest(struct filch_chan *chan, const char *values, size_t count, filch_deadline deadline) {
     struct filch__clause clause = {.value = (void *)(uintptr_t)values, .amount = count};
     int result = wait_at(chan, &chan->senders, &clause, "channel send", deadline);
