@@ -46,7 +46,7 @@ static inline void show_parked(struct filch__worker *worker, struct filch__waite
     bool cancellable = left->cancellable && !((uintptr_t)left->region & REGION_CHILD);
     struct filch_task *task = region_task(left->region);
     uint16_t hints = left->hints;
-    if (or_seq_cst(left->word, (uintptr_t)WAITER_PARKED) & WAITER_CAUSES) { /* SAVED, HINT */
+    if (add_seq_cst(left->word, (uintptr_t)WAITER_PARKED) & WAITER_CAUSES) { /* SAVED, HINT */
         filch__worker_enqueue(worker, item_of_strand(left));
     } else if (cancellable) {
         filch__park_check(worker->runtime, task, hints);
@@ -317,7 +317,7 @@ static bool old_end_is_due(struct filch__worker *worker) {
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
 static void *take_in_fairness(struct filch__worker *worker) {
     if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
-        filch__timers_fire(&worker->timers, filch__clock_now());
+        filch__timers_fire(&worker->timers, filch__timers_saw(&worker->timers, filch__clock_now()));
     }
     switch (worker->turn % FAIR_TURNS) {
     case 0:

@@ -78,7 +78,7 @@ static uintptr_t causes_but_hints(struct filch__waiter *waiter) {
 }
 
 /* Gives the worker up until there is a cause. */
-static void leave(struct filch__waiter *waiter) {
+static inline void leave(struct filch__waiter *waiter) {
     if (causes_of(waiter) != 0) return;
     struct filch__worker *worker = filch__worker_current();
     count_up(&worker->parks, 1);
@@ -91,12 +91,15 @@ static void park_strand(struct filch__waiter *waiter) {
 }
 
 /* Looks whether the strand is cancelled, so that whatever changes after this look is told of by a change of the hints. */
-static bool is_cancelled(struct filch__waiter *waiter) {
-    waiter->hints = load_seq_cst(&region_task(waiter->region)->hints); /* HINT */
+static inline bool is_cancelled(struct filch__waiter *waiter) {
+    struct filch_task *task = region_task(waiter->region);
+    waiter->hints = load_seq_cst(&task->hints); /* HINT */
+    bool plain = !region_is_open(waiter->region) && !(load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE));
+    if (likely(plain)) return waiter->hints & TASK_CANCELLED; /* relaxed: written by its spawner, or by who calls it */
     return filch__region_is_cancelled(waiter->region);
 }
 
-static uint32_t wait_for_cause(struct filch__waiter *waiter) {
+static force_inline uint32_t wait_for_cause(struct filch__waiter *waiter) {
     for (;;) {
         if (waiter->cancellable && is_cancelled(waiter)) {
             return causes_of(waiter) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_CANCELLED;
@@ -127,8 +130,7 @@ static void unlist_child(struct filch__waiter *waiter) {
     filch__lock_leave(&runtime->children_lock);
 }
 
-static uint32_t wait_until(struct filch__waiter *waiter, filch_deadline deadline) {
-    if (deadline.at_ns == INT64_MAX) return wait_for_cause(waiter);
+static never_inline uint32_t wait_timed(struct filch__waiter *waiter, filch_deadline deadline) {
     if (deadline.at_ns <= 0 || deadline.at_ns <= filch__clock_now()) {
         return causes_of(waiter) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_EXPIRED;
     }
@@ -138,6 +140,10 @@ static uint32_t wait_until(struct filch__waiter *waiter, filch_deadline deadline
     uint32_t cause = wait_for_cause(waiter);
     filch__timer_remove(timers, &timer);
     return cause;
+}
+
+static force_inline uint32_t wait_until(struct filch__waiter *waiter, filch_deadline deadline) {
+    return likely(deadline.at_ns == INT64_MAX) ? wait_for_cause(waiter) : wait_timed(waiter, deadline);
 }
 
 /* --------------------------------------------------------------------------------------------------------- park */
@@ -172,7 +178,7 @@ uint32_t filch__park_cancellable(struct filch__waiter *waiter, filch_deadline de
 static void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
     struct filch_runtime *runtime = waiter->runtime;
     filch__runtime_enter(runtime);
-    if (is_parked_alone(or_acq_rel(waiter->word, cause))) { /* CAUSE, SAVED */
+    if (is_parked_alone(add_acq_rel(waiter->word, cause))) { /* CAUSE, SAVED */
         filch__inject_push(&runtime->inject, item_of_strand(waiter));
         filch__idle_notify(runtime);
     }
@@ -185,9 +191,9 @@ void filch__wake(struct filch__waiter *waiter, uint32_t cause) {
     if (waiter->runtime == NULL) {
         /* The futex word may be gone after the or: see futex.h. */
         uint32_t *futex = futex_of(waiter);
-        if (is_parked_alone(or_acq_rel(&waiter->own, bit))) filch__futex_wake(futex, 1); /* CAUSE */
+        if (is_parked_alone(add_acq_rel(&waiter->own, bit))) filch__futex_wake(futex, 1); /* CAUSE */
     } else if (worker != NULL && worker->runtime == waiter->runtime) {
-        if (is_parked_alone(or_acq_rel(waiter->word, bit))) filch__worker_ready(worker, waiter); /* CAUSE, SAVED */
+        if (is_parked_alone(add_acq_rel(waiter->word, bit))) filch__worker_ready(worker, waiter); /* CAUSE, SAVED */
     } else {
         wake_from_outside(waiter, bit);
     }

@@ -14,7 +14,8 @@
  * Of the one who sets PARKED and the first who sets one of the others, a cause, the later one sees the other's bit, and
  * makes the waiter runnable: exactly one does. A cause that comes second changes nothing but its bit. Setting the bit is
  * the waker's last access to the waiter, unless it is the one that makes it runnable, and then the waiter does not run
- * before that is done. The waiter clears bits only while it runs, and never GRANTED.
+ * before that is done. The waiter clears bits only while it runs, and never GRANTED. PARKED, GRANTED and EXPIRED are each
+ * set by one party, once in a wait, hence by addition, which tells what was there before in one instruction.
  *
  * Where the word stands. A task has one strand of its own, and any number of forked children that were taken by other
  * workers. Its own strand's word is in the task's record (`wait`), which is memory that stays a task record as long as
