@@ -139,11 +139,14 @@ function(filch_example name)
                                                      RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
 endfunction()
 
+# What each prints stands in tests/examples.
+set(FILCH_EXAMPLE_ARGUMENT_map_reduce "${PROJECT_SOURCE_DIR}/tests/examples/words/*.txt")
 file(GLOB FILCH_EXAMPLE_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
 foreach(file ${FILCH_EXAMPLE_FILES})
     get_filename_component(name "${file}" NAME_WE)
     filch_example(${name} "${file}")
-    filch_judged(example-${name} --seconds 120 -- $<TARGET_FILE:example_${name}>)
+    filch_judged(example-${name} --seconds 120 --output "${PROJECT_SOURCE_DIR}/tests/examples/${name}.txt" --
+                 $<TARGET_FILE:example_${name}> ${FILCH_EXAMPLE_ARGUMENT_${name}})
 endforeach()
 
 file(GLOB FILCH_TREESUM_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/treesum/*.c")

@@ -44,7 +44,8 @@ static _Noreturn void die_of_second_awaiter(const struct filch_task *task, uintp
  */
 static bool has_room_here(struct filch__worker *worker, const struct filch_task *task) {
     unsigned here = worker->stack->size_class;
-    return task->extra == NULL ? here >= task->runtime->stack_class : here > task->extra->stack_class;
+    struct filch__task_extra *extra = load_acquire(&task->extra); /* where it has begun, it may get one just now */
+    return extra == NULL ? here >= task->runtime->stack_class : here > extra->stack_class;
 }
 
 /* The innermost scope or shield of a strand, or NULL. */
@@ -135,9 +136,14 @@ static int wait_for_end(struct filch_task *task, int *value, filch_deadline dead
     return 0;
 }
 
+/* Nobody in this process can end it. */
+static inline bool is_of_parent(struct filch__worker *worker, struct filch_task *task) {
+    return (worker == NULL || worker->runtime != task->runtime) && filch__runtime_is_parents(task->runtime);
+}
+
 static int await(struct filch_task *task, int *value, filch_deadline deadline) {
     struct filch__worker *worker = filch__worker_current();
-    if (unlikely(worker == NULL && filch__runtime_is_parents(task->runtime))) return -ESHUTDOWN;
+    if (unlikely(is_of_parent(worker, task))) return -ESHUTDOWN;
     if (unlikely(worker != NULL && region_task(worker->deque.hot.region) == task)) return -EDEADLK;
     if (unlikely(filch__cancelled())) return -ECANCELED;
     uintptr_t end = load_acquire(&task->end); /* END */
@@ -259,6 +265,7 @@ ssize_t filch_await_n(filch_task *const *tasks, size_t count, size_t wanted, siz
     for (size_t i = 0; i < count; i++) {
         if (tasks[i] == NULL) return -EINVAL;
         if (tasks[i] == self) return -EDEADLK;
+        if (is_of_parent(filch__worker_current(), tasks[i])) return -ESHUTDOWN;
     }
     if (filch__cancelled()) return -ECANCELED;
     if (count == 0) return 0;

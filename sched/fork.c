@@ -81,9 +81,20 @@ static bool stack_is_low(struct filch__worker *worker) {
     return (uintptr_t)__builtin_frame_address(0) < worker->deque.hot.stack_low;
 }
 
+/* JOIN_ALONE is written by the parent alone, and tells that the rest of the frame is not. */
+static bool is_pushed(filch_frame *frame) {
+    return load_relaxed(&frame->filch__join) != JOIN_ALONE;
+}
+
 bool filch__reclaim_slow(filch_frame *frame) {
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL) return true;
+    if (unlikely(is_pushed(frame) && frame->filch__region != worker->deque.hot.region)) {
+        filch__die(
+            "join: task %p \"%s\" joins a call after the scope or shield in which it was forked was closed, or in "
+            "another one",
+            (void *)region_task(worker->deque.hot.region), filch_task_name(region_task(worker->deque.hot.region)));
+    }
     /* relaxed: JOIN_ALONE is written by the parent alone */
     if (load_relaxed(&frame->filch__join) != JOIN_ALONE && !take_from_deque(worker, frame)) {
         wait_for(frame);
@@ -111,6 +122,6 @@ void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
 
 bool filch__fork_wanted(void) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL || worker->alone) return false;
+    if (worker == NULL || load_relaxed(&worker->alone)) return false;
     return filch__deque_is_empty(&worker->deque);
 }

@@ -48,7 +48,8 @@ enum {
     CRUMB_NS = 2000,    /* stolen work that lasted less was not worth the theft */
     REST_NS_MIN = 1000, /* how long the thief of a crumb from a rich victim rests; doubled with each in a row */
     REST_NS_MAX = 32000,
-    PATIENCE_MAX = 256, /* so many crumbs at most are paid for beforehand */
+    PATIENCE_MAX = 256,    /* so many crumbs at most are paid for beforehand */
+    TIMER_REST_NS = 80000, /* between two sleeps that end for timers */
 };
 
 #define ONE_SEARCHING ((uint64_t)1)
@@ -163,7 +164,16 @@ static void lie_down(struct filch__worker *worker) {
     list_add(idle, worker);
     add_seq_cst(&idle->word, ONE_SLEEPING - (worker->searching ? ONE_SEARCHING : 0));
     worker->searching = false;
+    store_seq_cst(&worker->rests, RESTS_ASLEEP);
     filch__lock_leave(&idle->lock);
+}
+
+/* Counted as searching by whoever has woken it, or had it work again. */
+static void begin_anew(struct filch__worker *worker) {
+    while (load_acquire(&worker->wake) == 0) filch__futex_wait(&worker->wake, 0, INT64_MAX);
+    worker->searching = true;
+    store_seq_cst(&worker->rests, RESTS_NOT); /* STIR */
+    if (unlikely(load_seq_cst(&worker->runtime->monitor.word) == MONITOR_SLEEPS)) filch__monitor_stir(worker->runtime);
 }
 
 /* Back to searching, by itself; or somebody was faster and has made it a searcher, and the futex word is or will be set. */
@@ -176,8 +186,7 @@ static void get_up(struct filch__worker *worker) {
         store_relaxed(&worker->wake, 1); /* nobody else writes it now */
     }
     filch__lock_leave(&idle->lock);
-    while (load_acquire(&worker->wake) == 0) filch__futex_wait(&worker->wake, 0, INT64_MAX);
-    worker->searching = true;
+    begin_anew(worker);
 }
 
 enum lists {
@@ -187,10 +196,10 @@ enum lists {
 };
 
 /* Asks every deque. Under the share lock. */
-static enum lists ask_all(struct filch_runtime *runtime) {
+static enum lists ask_all(struct filch_runtime *runtime, unsigned count) {
     enum lists lists = LISTS_SHARED;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        struct filch__worker *worker = &runtime->workers[i];
+    for (unsigned i = 0; i < count; i++) {
+        struct filch__worker *worker = filch__runtime_worker(runtime, i);
         worker->asking = filch__deque_ask(&worker->deque);
         if (worker->asking == DEQUE_SHARED) continue;
         if (worker->asking != DEQUE_TAKING) lists = LISTS_ASKED;
@@ -201,7 +210,8 @@ static enum lists ask_all(struct filch_runtime *runtime) {
 
 /* One go of share_all: whether there is more to do. */
 static bool share_some(struct filch_runtime *runtime) {
-    switch (ask_all(runtime)) {
+    unsigned count = filch__runtime_known(runtime); /* a spare's list is not private when it is made */
+    switch (ask_all(runtime, count)) {
     case LISTS_SHARED:
         return false;
     case LISTS_MOVING:
@@ -216,8 +226,9 @@ static bool share_some(struct filch_runtime *runtime) {
         store_seq_cst(&runtime->closable, false);
         return false;
     }
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        filch__deque_share_after_barrier(&runtime->workers[i].deque, runtime->workers[i].asking);
+    for (unsigned i = 0; i < count; i++) {
+        struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        filch__deque_share_after_barrier(&worker->deque, worker->asking);
     }
     return true;
 }
@@ -225,7 +236,7 @@ static bool share_some(struct filch_runtime *runtime) {
 /* Between Z and L: nobody sleeps before every list is shared, its own included, for when it works again. */
 static void share_all(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
-    if (worker->alone) return;
+    if (load_seq_cst(&worker->alone)) return; /* PLURAL: if it is not any more, a spare begins later, and sees Z */
     filch__deque_share(&worker->deque);
     if (!load_relaxed(&runtime->closable)) return; /* never true again */
     filch__lock_take(&runtime->idle.share_lock);
@@ -234,10 +245,6 @@ static void share_all(struct filch__worker *worker) {
 }
 
 /* ------------------------------------------------------------------------------------------------ search and sleep */
-
-static bool timer_is_due(struct filch__worker *worker, int64_t now_ns) {
-    return filch__timers_earliest(&worker->timers) <= now_ns;
-}
 
 /*
  * Searches for SEARCH_NS, or until there is something. Between the full rounds, which also ask for private lists, it only
@@ -257,8 +264,25 @@ static void *search(struct filch__worker *worker) {
         if (item != NULL) return item;
         if (load_relaxed(&runtime->ending)) return NULL; /* a hint: it is looked at again before sleeping */
         worker->looked_at_ns = filch__clock_now();
-        if (timer_is_due(worker, worker->looked_at_ns) || worker->looked_at_ns >= until_ns) return NULL;
+        filch__timers_saw(&worker->timers, worker->looked_at_ns);
+        if (filch__timers_fire(&worker->timers, worker->looked_at_ns) > 0) return NULL;
+        if (worker->looked_at_ns >= until_ns) return NULL;
     }
+}
+
+/*
+ * Until woken, or until a timer of its own is due: then true. To sleep and wake costs more than to fire some timers: one
+ * that is due soon after the last for which it has slept waits a little, for others to be fired with it.
+ */
+static bool sleep_for_timers(struct filch__worker *worker) {
+    int64_t until_ns = filch__timers_sleep_until(&worker->timers), rested_ns = worker->slept_until_ns + TIMER_REST_NS;
+    if (until_ns < rested_ns) until_ns = rested_ns;
+    while (load_acquire(&worker->wake) == 0) {
+        if (filch__futex_wait(&worker->wake, 0, until_ns)) continue;
+        worker->slept_until_ns = until_ns;
+        return true;
+    }
+    return false;
 }
 
 /* Sleeps until woken or until a timer of its own is due. Counted as searching afterwards. */
@@ -270,10 +294,130 @@ static void sleep_until_woken(struct filch__worker *worker) {
     if (!stay) {
         filch__runtime_quiet(runtime);
         count_up(&worker->sleeps, 1);
-        int64_t until_ns = filch__timers_earliest(&worker->timers);
-        while (load_acquire(&worker->wake) == 0 && filch__futex_wait(&worker->wake, 0, until_ns)) continue;
+        stay = !sleep_for_timers(worker);
     }
+    worker->slept_out = !stay;
     get_up(worker);
+}
+
+/* ------------------------------------------------------------------------------------------------------ spares */
+
+/* Under the lock: the spare is at work no more. */
+static void count_retired(struct filch__worker *spare) {
+    struct filch__monitor *monitor = &spare->runtime->monitor;
+    store_relaxed(&spare->dismissed, false);
+    store_seq_cst(&spare->rests, RESTS_RETIRED);
+    monitor->at_work--;
+    store_relaxed(&monitor->spares, monitor->at_work - spare->runtime->worker_count); /* for statistics */
+}
+
+static void drain(struct filch__worker *spare) {
+    filch__slab_cache_drain(&spare->extras);
+    filch__slab_cache_drain(&spare->tasks);
+    filch__stack_cache_drain(&spare->stacks);
+}
+
+void filch__idle_retire(struct filch_runtime *runtime, unsigned count) {
+    struct filch__idle *idle = &runtime->idle;
+    unsigned known = filch__runtime_known(runtime);
+    filch__lock_take(&idle->lock);
+    for (unsigned i = runtime->worker_count; i < known; i++) {
+        struct filch__worker *spare = filch__runtime_worker(runtime, i);
+        if (!spare->listed || count == 0) continue;
+        count--;
+        list_remove(idle, spare);
+        sub_seq_cst(&idle->word, ONE_SLEEPING);
+        count_retired(spare);
+        drain(spare);
+    }
+    for (unsigned i = runtime->worker_count; i < known; i++) {
+        struct filch__worker *spare = filch__runtime_worker(runtime, i);
+        bool dismissed = count > 0 && load_relaxed(&spare->rests) == RESTS_NOT; /* a glance: it will look itself */
+        store_relaxed(&spare->dismissed, dismissed);
+        if (dismissed) count--;
+    }
+    filch__lock_leave(&idle->lock);
+}
+
+bool filch__idle_unretire(struct filch_runtime *runtime) {
+    struct filch__idle *idle = &runtime->idle;
+    struct filch__monitor *monitor = &runtime->monitor;
+    unsigned known = filch__runtime_known(runtime);
+    struct filch__worker *spare = NULL;
+    filch__lock_take(&idle->lock);
+    for (unsigned i = runtime->worker_count; i < known && spare == NULL; i++) {
+        spare = filch__runtime_worker(runtime, i);
+        if (load_relaxed(&spare->rests) != RESTS_RETIRED) spare = NULL; /* written under the lock */
+    }
+    if (spare != NULL) {
+        store_seq_cst(&spare->rests, RESTS_ASLEEP);
+        monitor->at_work++;
+        store_relaxed(&monitor->spares, monitor->at_work - runtime->worker_count);
+        count_up(&monitor->spare_starts, 1);
+        add_seq_cst(&idle->word, ONE_SEARCHING);
+    }
+    filch__lock_leave(&idle->lock);
+    if (spare != NULL) rouse(spare);
+    return spare != NULL;
+}
+
+void filch__idle_leave_alone(struct filch_runtime *runtime) {
+    struct filch__worker *worker = &runtime->workers[0];
+    if (load_relaxed(&worker->alone)) return; /* only the monitor, which is the caller, sets it */
+    filch__lock_take(&runtime->idle.lock);
+    /* A worker that is blocked is about to put a spare to work. `alone` is written under the lock but by PLURAL. */
+    if (runtime->monitor.at_work == 1 && runtime->monitor.blocked == 0 && !load_relaxed(&worker->alone)) {
+        filch__runqueue_unshare(&worker->runqueue);
+        store_seq_cst(&worker->alone, true);
+    }
+    filch__lock_leave(&runtime->idle.lock);
+}
+
+bool filch__idle_block(struct filch__worker *worker) {
+    struct filch_runtime *runtime = worker->runtime;
+    struct filch__monitor *monitor = &runtime->monitor;
+    filch__lock_take(&runtime->idle.lock);
+    if (worker->may_be_alone) { /* its own, and it is in no operation of its queue */
+        store_seq_cst(&worker->alone, false);
+        store_release(&worker->runqueue.alone, false);
+    }
+    monitor->blocked++;
+    uint32_t out = monitor->blocked + load_relaxed(&monitor->stuck); /* a hint: the monitor will look itself */
+    bool enough = monitor->at_work >= runtime->worker_count + out;
+    filch__lock_leave(&runtime->idle.lock);
+    return enough;
+}
+
+void filch__idle_unblock(struct filch__worker *worker) {
+    filch__lock_take(&worker->runtime->idle.lock);
+    worker->runtime->monitor.blocked--;
+    filch__lock_leave(&worker->runtime->idle.lock);
+}
+
+void filch__idle_wait_retired(struct filch__worker *spare) {
+    begin_anew(spare);
+    end_search(spare); /* it begins with a turn, and may find something there */
+}
+
+/*
+ * The spare has been dismissed, unless that was taken back. If it was the last searcher, it looks as at F: from here on it
+ * is not idle. Counted as searching when it comes back.
+ */
+static void retire(struct filch__worker *spare) {
+    struct filch_runtime *runtime = spare->runtime;
+    filch__worker_empty(spare);
+    end_search(spare);
+    filch__lock_take(&runtime->idle.lock);
+    bool dismissed = load_relaxed(&spare->dismissed); /* written under the lock */
+    if (dismissed) {
+        store_relaxed(&spare->wake, 0);
+        count_retired(spare);
+    }
+    filch__lock_leave(&runtime->idle.lock);
+    if (!dismissed) return;
+    filch__deque_share(&spare->deque);
+    filch__runtime_quiet(runtime);
+    begin_anew(spare);
 }
 
 /*
@@ -310,9 +454,12 @@ void *filch__idle_find(struct filch__worker *worker) {
     rest_after_crumb(worker);
     for (;;) {
         void *item = NULL;
-        if (!worker->alone && (worker->searching || begin_search(worker))) item = search(worker);
+        if (unlikely(load_relaxed(&worker->dismissed))) retire(worker);
+        /* Who has slept until its timers were due, and found no other work since, expects its next from there too. */
+        bool search_now = !load_relaxed(&worker->alone) && !worker->slept_out;
+        if (search_now && (worker->searching || begin_search(worker))) item = search(worker);
         if (item == NULL && filch__timers_earliest(&worker->timers) != INT64_MAX) {
-            filch__timers_fire(&worker->timers, filch__clock_now());
+            filch__timers_fire(&worker->timers, filch__timers_saw(&worker->timers, filch__clock_now()));
         }
         if (item == NULL) item = filch__worker_next(worker);
         if (item != NULL) {

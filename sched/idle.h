@@ -47,6 +47,22 @@ void filch__idle_rouse(struct filch__worker *worker);
 /* Finds something to do for a worker that has nothing, sleeping as needed. NULL: the runtime ends. */
 void *filch__idle_find(struct filch__worker *worker);
 
+/* Retires `count` spares: those that sleep at once, the others when they see that they have been dismissed. */
+void filch__idle_retire(struct filch_runtime *runtime, unsigned count);
+
+/* Has a retired spare work again, as a searcher. False: there is none. */
+bool filch__idle_unretire(struct filch_runtime *runtime);
+
+/* A new spare, which is retired, waits until it is to work. */
+void filch__idle_wait_retired(struct filch__worker *spare);
+
+/* The worker blocks from now on, or does no more. Whether as many as the runtime was made with can still run. */
+bool filch__idle_block(struct filch__worker *worker);
+void filch__idle_unblock(struct filch__worker *worker);
+
+/* The runtime's only worker is alone again, if no spare is at work. */
+void filch__idle_leave_alone(struct filch_runtime *runtime);
+
 /* Wakes everybody, to look at the runtime's `ending`. */
 void filch__idle_wake_all(struct filch_runtime *runtime);
 

@@ -121,7 +121,8 @@ static struct filch__stack *stack_of_class(struct filch__worker *worker, unsigne
 }
 
 static inline unsigned class_of_task(struct filch__worker *worker, const struct filch_task *task) {
-    return likely(task->extra == NULL) ? worker->stacks.size_class : task->extra->stack_class;
+    struct filch__task_extra *extra = load_acquire(&task->extra); /* another strand of it may make one just now */
+    return likely(extra == NULL) ? worker->stacks.size_class : extra->stack_class;
 }
 
 /* The class of stack that `item`, which has not begun, is to be run on; a forked call needs what its task asked for. */
@@ -176,6 +177,7 @@ static bool make_do(struct filch__worker *worker, struct filch__waiter *left, en
 }
 
 void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
+    if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "makes a call that waits");
     left->stack = worker->stack;
     left->region = worker->deque.hot.region;
     struct filch__exceptions exceptions = filch__exceptions_take(worker->exceptions);
@@ -253,7 +255,7 @@ void filch__worker_enqueue(struct filch__worker *worker, void *item) {
     if (unlikely(!filch__runqueue_push(&worker->runqueue, item))) {
         filch__inject_push(&worker->runtime->inject, item); /* needs no memory */
     }
-    if (!worker->alone) filch__idle_notify(worker->runtime);
+    filch__idle_notify(worker->runtime);
 }
 
 void filch__worker_ready(struct filch__worker *worker, struct filch__waiter *strand) {
@@ -277,11 +279,20 @@ void filch__worker_pushed(struct filch__worker *worker) {
 }
 
 /* What is not served next does not stay in the next slot, where no sleeper looks. */
-static void put_off_next(struct filch__worker *worker) {
+void filch__worker_put_off_next(struct filch__worker *worker) {
     /* relaxed: a glance before the exchange, which is what counts */
     if (load_relaxed(&worker->next) == NULL) return;
     void *kept = exchange_acq_rel(&worker->next, NULL);
     if (kept != NULL) filch__worker_enqueue(worker, kept);
+}
+
+void filch__worker_empty(struct filch__worker *worker) {
+    struct filch__inject *inject = &worker->runtime->inject;
+    void *item;
+    filch__worker_put_off_next(worker);
+    while ((item = filch__runqueue_pop(&worker->runqueue)) != NULL) filch__inject_push(inject, item);
+    while ((item = filch__deque_pop(&worker->deque)) != NULL) filch__inject_push(inject, item);
+    filch__idle_notify(worker->runtime);
 }
 
 static void *take_next(struct filch__worker *worker) {
@@ -291,7 +302,7 @@ static void *take_next(struct filch__worker *worker) {
     }
     if (worker->next_streak++ >= NEXT_STREAK_MAX) {
         worker->next_streak = 0;
-        put_off_next(worker);
+        filch__worker_put_off_next(worker);
         return NULL;
     }
     return exchange_acq_rel(&worker->next, NULL);
@@ -339,9 +350,17 @@ void *filch__worker_next(struct filch__worker *worker) {
     void *item;
     filch__deque_look(&worker->deque);
     if (unlikely(worker->heaped) && filch__deque_is_empty(&worker->deque)) worker->heaped = false;
-    if (unlikely(++worker->turn % TIMER_TURNS == 0) && (item = take_in_fairness(worker)) != NULL) {
-        put_off_next(worker);
-        return item;
+    uint32_t turn = worker->turn + 1;
+    store_relaxed(&worker->turn, turn); /* for the monitor's glances */
+    if (unlikely(turn % TIMER_TURNS == 0)) {
+        if (unlikely(load_relaxed(&worker->dismissed))) {
+            store_relaxed(&worker->turn, turn - 1); /* so that it comes here until it has retired */
+            return NULL;
+        }
+        if ((item = take_in_fairness(worker)) != NULL) {
+            filch__worker_put_off_next(worker);
+            return item;
+        }
     }
     if ((item = take_next(worker)) != NULL) return item;
     if ((item = filch__runqueue_pop(&worker->runqueue)) != NULL) return item;

@@ -5,7 +5,10 @@
 #include "base/futex.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
+#include "sched/sched.h"
 #include "sched/task.h"
+
+enum { FAR_OFF_NS = 100000000 };
 
 static uintptr_t fresh_word(struct filch__waiter *waiter) {
     return (uintptr_t)waiter | WAIT_WORD;
@@ -115,6 +118,7 @@ static force_inline uint32_t wait_for_cause(struct filch__waiter *waiter) {
 static void list_child(struct filch__waiter *waiter) {
     struct filch_runtime *runtime = waiter->runtime;
     filch__lock_take(&runtime->children_lock);
+    waiter->child_of = region_task(waiter->region);
     waiter->child_next = runtime->children;
     waiter->child_link = &runtime->children;
     if (runtime->children != NULL) runtime->children->child_link = &waiter->child_next;
@@ -130,11 +134,24 @@ static void unlist_child(struct filch__waiter *waiter) {
     filch__lock_leave(&runtime->children_lock);
 }
 
+/*
+ * Whether the deadline has passed. To read the clock costs as much as to set a timer and to remove it. So it is not read
+ * where by what the worker has seen of it there is much time left. If a task has run for all that time since, its timer
+ * is set too late, and fires when the worker looks for the next.
+ */
+static bool has_passed(struct filch__timers *timers, int64_t deadline_ns) {
+    int64_t seen_ns = filch__timers_seen(timers);
+    if (deadline_ns <= seen_ns) return true;
+    if (deadline_ns - seen_ns > FAR_OFF_NS) return false;
+    return deadline_ns <= filch__timers_saw(timers, filch__clock_now());
+}
+
 static never_inline uint32_t wait_timed(struct filch__waiter *waiter, filch_deadline deadline) {
-    if (deadline.at_ns <= 0 || deadline.at_ns <= filch__clock_now()) {
+    struct filch__timers *timers = &filch__worker_current()->timers;
+    if (has_passed(timers, deadline.at_ns)) {
+        filch__spend(); /* a loop of such calls gives way to others as well */
         return causes_of(waiter) & WAITER_GRANTED ? WAITER_GRANTED : WAITER_EXPIRED;
     }
-    struct filch__timers *timers = &filch__worker_current()->timers;
     struct filch__timer timer;
     filch__timer_set(timers, &timer, waiter, deadline.at_ns);
     uint32_t cause = wait_for_cause(waiter);
@@ -224,13 +241,12 @@ static void recheck(struct filch_runtime *runtime, ATOMIC(uintptr_t) * word) {
 static void hint_children(struct filch_runtime *runtime, struct filch_task *task) {
     filch__lock_take(&runtime->children_lock);
     for (struct filch__waiter *waiter = runtime->children; waiter != NULL; waiter = waiter->child_next) {
-        if (region_task(waiter->region) == task) recheck(runtime, &waiter->own);
+        if (waiter->child_of == task) recheck(runtime, &waiter->own);
     }
     filch__lock_leave(&runtime->children_lock);
 }
 
-struct filch_task *filch__task_hint(struct filch_task *task) {
-    struct filch_runtime *runtime = task->runtime;
+struct filch_task *filch__task_hint(struct filch_runtime *runtime, struct filch_task *task) {
     struct filch__worker *worker = filch__worker_current();
     bool outside = worker == NULL || worker->runtime != runtime;
     if (outside) filch__runtime_enter(runtime);
@@ -267,8 +283,8 @@ static uintptr_t hold(ATOMIC(uintptr_t) * word) {
  * A cause that comes meanwhile finds RECHECK, and leaves it to us to make the strand runnable. A hint that comes meanwhile
  * finds a cause and does nothing more: hence the look at the hints at the end.
  */
-bool filch__park_look(struct filch_task *task, void (*look)(const struct filch__waiter *waiter, void *arg), void *arg) {
-    struct filch_runtime *runtime = task->runtime;
+bool filch__park_look(struct filch_runtime *runtime, struct filch_task *task,
+                      void (*look)(const struct filch__waiter *waiter, void *arg), void *arg) {
     bool held = false;
     filch__runtime_enter(runtime);
     uintptr_t before = hold(&task->wait);

@@ -8,7 +8,7 @@
  *
  *   PARKED   its context is saved: set by the worker that it left, after the switch; by a thread before it sleeps
  *   GRANTED  what it waits for has come about: set by the one who made it so
- *   EXPIRED  its deadline has passed: set by whoever fires its timer, under the timers' lock
+ *   EXPIRED  its deadline has passed: set by whoever fires its timer; the wait does not end before that is done
  *   RECHECK  somebody may have cancelled it: it is to look for itself
  *
  * Of the one who sets PARKED and the first who sets one of the others, a cause, the later one sees the other's bit, and
@@ -88,6 +88,7 @@ struct filch__waiter {
 
     /* under the runtime's lock of children */
     struct filch__waiter *child_next, **child_link;
+    struct filch_task *child_of;
 
     /* whoever has made it runnable */
     ATOMIC(void *) link; /* of the inject queue */
@@ -110,7 +111,8 @@ void filch__park(struct filch__waiter *waiter);
 
 /*
  * As filch__park, but also until `deadline`; returns GRANTED or else EXPIRED. No timer is left behind. A deadline that
- * has passed already is EXPIRED at once, unless it has been granted.
+ * has passed already is EXPIRED at once, unless it has been granted; after a long run without a look at the clock, when
+ * the worker next looks at its timers.
  */
 uint32_t filch__park_until(struct filch__waiter *waiter, filch_deadline deadline);
 
@@ -127,17 +129,18 @@ static inline void filch__grant(struct filch__waiter *waiter, int result) {
 }
 
 /*
- * Sets RECHECK in the wait word of `task`'s own strand and of those of its children whose wait can be cancelled. Returns
- * the task that it has called in place, or NULL. That one may have ended since: a hint is one too many then, to whatever
- * task has the record by now.
+ * Sets RECHECK in the wait word of the own strand of `task`, which is one of `runtime`, and of those of its children whose
+ * wait can be cancelled. Returns the task that it has called in place, or NULL. That one may have ended since: a hint is
+ * one too many then, to whatever task has the record by now.
  */
-struct filch_task *filch__task_hint(struct filch_task *task);
+struct filch_task *filch__task_hint(struct filch_runtime *runtime, struct filch_task *task);
 
 /*
  * Calls `look` with the waiter of `task`'s own strand, if that is suspended; it does not go on meanwhile. `look` neither
  * waits nor wakes. False: it is not suspended.
  */
-bool filch__park_look(struct filch_task *task, void (*look)(const struct filch__waiter *waiter, void *arg), void *arg);
+bool filch__park_look(struct filch_runtime *runtime, struct filch_task *task,
+                      void (*look)(const struct filch__waiter *waiter, void *arg), void *arg);
 
 /* After PARKED was set for a waiter of `task` that can be cancelled and had seen `hints`. The waiter may be gone. */
 void filch__park_check(struct filch_runtime *runtime, struct filch_task *task, uint16_t hints);

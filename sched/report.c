@@ -32,10 +32,24 @@ static void add_worker(filch_stats *stats, struct filch__worker *worker) {
     stats->sleeps += load_relaxed(&worker->sleeps);
 }
 
+static void add_monitor(filch_stats *stats, struct filch_runtime *runtime) {
+    struct filch__monitor *monitor = &runtime->monitor;
+    struct filch__blocking *blocking = &runtime->blocking;
+    stats->hogs = load_relaxed(&monitor->hogs); /* relaxed, all, as above */
+    stats->hog_ns_max = load_relaxed(&monitor->hog_ns_max);
+    filch__monitor_hog_name(runtime, stats->hog_name);
+    stats->spare_starts = load_relaxed(&monitor->spare_starts);
+    stats->spares = load_relaxed(&monitor->spares);
+    stats->blocking_calls = load_relaxed(&blocking->calls.made) + load_relaxed(&blocking->look_ups.made);
+    stats->blocking_threads = load_relaxed(&blocking->calls.threads) + load_relaxed(&blocking->look_ups.threads);
+}
+
 int filch_runtime_stats(filch_runtime *runtime, filch_stats *stats) {
     if (runtime == NULL || stats == NULL) return -EINVAL;
     *stats = (filch_stats){.workers = runtime->worker_count, .guard_mprotect = runtime->stacks.guard_mprotect};
-    for (unsigned i = 0; i < runtime->worker_count; i++) add_worker(stats, &runtime->workers[i]);
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) add_worker(stats, filch__runtime_worker(runtime, i));
+    add_monitor(stats, runtime);
     stats->spawned += load_relaxed(&runtime->spawned_outside);
     stats->tasks = stats->spawned > stats->completed ? stats->spawned - stats->completed : 0;
     stats->wakes = load_relaxed(&runtime->idle.wakes);
@@ -91,7 +105,8 @@ static int each_record(void *record, void *argument) {
         if (extra->task == task) memcpy(info.name, extra->name, sizeof info.name);
         filch__latch_leave(&extra->latch);
     }
-    if (state == TASK_STARTED && !filch__park_look(task, look_at_wait, &info)) look_in_place(task, &info);
+    if (state == TASK_STARTED && !filch__park_look(each->runtime, task, look_at_wait, &info))
+        look_in_place(task, &info);
     state = load_acquire(&task->state);
     if (state != TASK_READY && state != TASK_STARTED) return 0; /* it has ended meanwhile */
     return each->visit(&info, each->arg);

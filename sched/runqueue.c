@@ -2,6 +2,9 @@
 #include "sched/runqueue.h"
 
 #include <errno.h>
+#include <sched.h>
+
+#include "base/barrier.h"
 
 enum { FIRST_SLOTS = 256, STEAL_MAX = 64 };
 
@@ -9,7 +12,7 @@ int filch__runqueue_init(struct filch__runqueue *queue) {
     struct filch__ring *ring = filch__ring_create(FIRST_SLOTS, NULL);
     if (ring == NULL) return -ENOMEM;
     queue->head = queue->tail = 0;
-    queue->alone = false;
+    queue->alone = queue->busy = false;
     queue->full_at = FIRST_SLOTS;
     queue->ring = ring;
     return 0;
@@ -18,6 +21,30 @@ int filch__runqueue_init(struct filch__runqueue *queue) {
 void filch__runqueue_fini(struct filch__runqueue *queue) {
     filch__ring_destroy(queue->ring);
     queue->ring = NULL;
+}
+
+/* Whether the owner is alone until it leaves. */
+static inline bool enter_alone(struct filch__runqueue *queue) {
+    if (!load_relaxed(&queue->alone)) return false; /* a glance: most are never */
+    store_relaxed(&queue->busy, true);
+    compiler_barrier();                                   /* PLURAL */
+    if (likely(load_acquire(&queue->alone))) return true; /* ALONE */
+    store_relaxed(&queue->busy, false);
+    return false;
+}
+
+static inline void leave_alone(struct filch__runqueue *queue) {
+    store_release(&queue->busy, false); /* PLURAL */
+}
+
+bool filch__runqueue_share(struct filch__runqueue *queue) {
+    store_seq_cst(&queue->alone, false);
+    if (!filch__barrier_all()) {
+        store_release(&queue->alone, true); /* it stays as it was */
+        return false;
+    }
+    while (load_acquire(&queue->busy)) sched_yield(); /* PLURAL: the owner may have lost its processor there */
+    return true;
 }
 
 bool filch__runqueue_make_room(struct filch__runqueue *queue, int64_t count) {
@@ -42,24 +69,35 @@ bool filch__runqueue_push(struct filch__runqueue *queue, void *item) {
     int64_t tail = load_relaxed(&queue->tail); /* the owner's own */
     if (unlikely(tail >= queue->full_at) && !filch__runqueue_make_room(queue, 1)) return false;
     put(queue, tail, item);
-    if (queue->alone) {
+    if (enter_alone(queue)) {
         store_relaxed(&queue->tail, tail + 1);
+        leave_alone(queue);
     } else {
         store_seq_cst(&queue->tail, tail + 1); /* PUBLISH, WAKE */
     }
     return true;
 }
 
+/* By an owner that is alone. */
+static inline void *pop_alone(struct filch__runqueue *queue) {
+    int64_t head = load_relaxed(&queue->head); /* relaxed, all: nobody else writes */
+    if (head >= load_relaxed(&queue->tail)) return NULL;
+    void *item = load_relaxed(filch__ring_slot(load_relaxed(&queue->ring), head));
+    store_relaxed(&queue->head, head + 1);
+    return item;
+}
+
 void *filch__runqueue_pop(struct filch__runqueue *queue) {
+    if (enter_alone(queue)) {
+        void *item = pop_alone(queue);
+        leave_alone(queue);
+        return item;
+    }
     int64_t head = load_acquire(&queue->head);
     for (;;) {
         if (head >= load_relaxed(&queue->tail)) return NULL;   /* the owner's own */
         struct filch__ring *ring = load_relaxed(&queue->ring); /* likewise */
         void *item = load_relaxed(filch__ring_slot(ring, head));
-        if (queue->alone) {
-            store_relaxed(&queue->head, head + 1);
-            return item;
-        }
         if (likely(cas_acq_rel(&queue->head, &head, head + 1))) return item; /* RECYCLE */
     }
 }

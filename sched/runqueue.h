@@ -16,6 +16,9 @@
  *   GROW     push: ring (release)   -> steal: ring (acquire)
  *   RECYCLE  pop, steal: head (acq_rel)  -> push: head (acquire)    the consumer is done with the slot
  *   WAKE     push: tail (seq_cst), then the idle word (seq_cst)  <->  sched/idle.c
+ *   PLURAL   the owner: busy, compiler's barrier, alone  <->  share: alone, membarrier, busy. Either the owner sees that it
+ *            is not alone, or who shares sees that it is busy, and waits (release, acquire: carries the operation)
+ *   ALONE    unshare: alone (release)  -> the owner: alone (acquire)   carries what thieves have done
  */
 #ifndef FILCH_SCHED_RUNQUEUE_H
 #define FILCH_SCHED_RUNQUEUE_H
@@ -31,15 +34,28 @@ struct filch__runqueue {
     ATOMIC(int64_t) tail cache_aligned;
     ATOMIC(struct filch__ring *) ring;
     /* this worker only */
-    int64_t full_at; /* the tail at which there may be no more room */
-    bool alone;      /* nobody but the owner looks: no locked instructions; read-only after init */
+    int64_t full_at;   /* the tail at which there may be no more room */
+    ATOMIC(bool) busy; /* in an operation that relies on being alone */
+    /* the owner before the first push; then who shares it or ends that */
+    ATOMIC(bool) alone; /* nobody but the owner looks: no locked instructions */
 
     ATOMIC(int64_t) head cache_aligned; /* any worker */
 };
 
-/* 0, or -ENOMEM. `alone` is false, and may be set before the first push. */
+/* 0, or -ENOMEM. `alone` is false, and may be set before the first push, where filch__runqueue_share can be called. */
 int filch__runqueue_init(struct filch__runqueue *queue);
 void filch__runqueue_fini(struct filch__runqueue *queue);
+
+/*
+ * Others than the owner may look from now on: by one thread at a time. False: membarrier(2) is not to be had any more,
+ * and nothing has changed. The owner itself need only set `alone` to false.
+ */
+bool filch__runqueue_share(struct filch__runqueue *queue);
+
+/* Nobody but the owner looks any more, and what others did came before. By the same threads. */
+static inline void filch__runqueue_unshare(struct filch__runqueue *queue) {
+    store_release(&queue->alone, true); /* ALONE */
+}
 
 /* Makes room for `count` more items; false: no memory. */
 bool filch__runqueue_make_room(struct filch__runqueue *queue, int64_t count);

@@ -7,7 +7,9 @@
  * spawned. Both sums only grow, and never more has ended than was spawned; so if the later sum equals the earlier one,
  * then at the moment between them no task was left.
  *
- * Edge
+ * Edges
+ *   KNOWN   a spare is made: worker_known (seq_cst)  -> whoever looks at all workers: worker_known (seq_cst)
+ *   BEGUN   a worker's thread: thread_number (release)  -> the monitor: thread_number (acquire)   carries its clock
  *   QUIET   a task's end: its worker's `completed` (release) -> shutdown (acquire)   carries all the task did
  */
 #include <filch/runtime.h>
@@ -15,7 +17,10 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/barrier.h"
 #include "base/clock.h"
@@ -24,12 +29,28 @@
 #include "sched/runtime.h"
 #include "sched/task.h"
 
+#define BLOCKING_THREADS_DEFAULT 64
+
+/* The schedule explorer has no clock that the monitor could go by. */
+#ifdef FILCH_EXPLORE
+#define MONITOR_POSSIBLE false
+#else
+#define MONITOR_POSSIBLE true
+#endif
+
 /* ------------------------------------------------------------------------------------------------------- making */
 
 static bool options_are_valid(const filch_options *options) {
     if (options->workers > FILCH_WORKERS_MAX) return false;
+    if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
+}
+
+/* FILCH_DEBUG=hog in the environment does what the option does. */
+static bool hogs_are_told_of(const filch_options *options) {
+    const char *wishes = getenv("FILCH_DEBUG");
+    return options->report_hogs || (wishes != NULL && strstr(wishes, "hog") != NULL);
 }
 
 /* Whether deques may be closed: see sched/deque.h. ThreadSanitizer does not see the barrier. */
@@ -45,22 +66,27 @@ static void worker_fini(struct filch__worker *worker) {
     filch__slab_cache_drain(&worker->extras);
     filch__slab_cache_drain(&worker->tasks);
     filch__stack_cache_drain(&worker->stacks);
-    filch__timers_fini(&worker->timers);
     filch__runqueue_fini(&worker->runqueue);
     filch__deque_fini(&worker->deque);
     filch__heap_put(worker->signal_stack, filch__overflow_stack_size(), 16);
 }
 
+static bool is_spare(const struct filch__worker *worker) {
+    return worker->index >= worker->runtime->worker_count;
+}
+
 static int worker_init(struct filch__worker *worker, struct filch_runtime *runtime, unsigned index, uint64_t seed) {
     worker->runtime = runtime;
     worker->index = index;
-    worker->alone = runtime->worker_count == 1;
+    bool only = runtime->worker_count == 1;
+    worker->may_be_alone = only && index == 0 && runtime->monitor.on && runtime->closable;
+    worker->alone = worker->may_be_alone || (only && !runtime->monitor.on);
     filch__random_init(&worker->random, seed, index);
     filch__slab_cache_init(&worker->tasks, &runtime->tasks);
     filch__slab_cache_init(&worker->extras, &runtime->extras);
     filch__stack_cache_init(&worker->stacks, &runtime->stacks, runtime->stack_class);
     filch__timers_init(&worker->timers);
-    int answer = filch__deque_init(&worker->deque, worker->alone || runtime->closable);
+    int answer = filch__deque_init(&worker->deque, worker->alone || (runtime->closable && !is_spare(worker)));
     if (answer != 0) goto no_deque;
     answer = filch__runqueue_init(&worker->runqueue);
     if (answer != 0) goto no_runqueue;
@@ -77,7 +103,6 @@ no_signal_stack:
 no_runqueue:
     filch__deque_fini(&worker->deque);
 no_deque:
-    filch__timers_fini(&worker->timers);
     return answer;
 }
 
@@ -87,6 +112,13 @@ static void *worker_thread(void *argument) {
     filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
     filch__worker_set_current(worker);
     worker->exceptions = filch__exceptions_of_thread();
+    prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
+    filch__timers_saw(&worker->timers, filch__clock_now());
+    if (worker->runtime->monitor.on) {
+        pthread_getcpuclockid(pthread_self(), &worker->processor_clock);
+        store_release(&worker->thread_number, gettid()); /* BEGUN */
+    }
+    if (is_spare(worker)) filch__idle_wait_retired(worker);
     filch__worker_run(worker);
     filch__worker_set_current(NULL);
     filch__overflow_unwatch();
@@ -100,32 +132,76 @@ static void name_thread(struct filch_runtime *runtime, struct filch__worker *wor
     pthread_setname_np(worker->thread, name);
 }
 
-/* Ends and joins the first `started` workers. */
+/* Ends and joins the first `started` workers, and the spares. */
 static void stop_workers(struct filch_runtime *runtime, unsigned started) {
     store_seq_cst(&runtime->ending, 1);
     filch__idle_wake_all(runtime);
+    while (filch__idle_unretire(runtime)) continue;
     for (unsigned i = 0; i < started; i++) pthread_join(runtime->workers[i].thread, NULL);
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = runtime->worker_count; i < known; i++) {
+        pthread_join(filch__runtime_worker(runtime, i)->thread, NULL);
+    }
+}
+
+/* Starts the thread of a worker; 0 or -EAGAIN. */
+static int start_worker(struct filch_runtime *runtime, struct filch__worker *worker) {
+    if (pthread_create(&worker->thread, NULL, worker_thread, worker) != 0) return -EAGAIN;
+    name_thread(runtime, worker);
+    return 0;
 }
 
 static int start_workers(struct filch_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        struct filch__worker *worker = &runtime->workers[i];
-        if (pthread_create(&worker->thread, NULL, worker_thread, worker) != 0) {
-            stop_workers(runtime, i);
-            /* Those that never ran still have their first stack. */
-            for (; i < runtime->worker_count; i++) {
-                worker = &runtime->workers[i];
-                filch__stack_cache_put(&worker->stacks, worker->left_stack);
-            }
-            return -EAGAIN;
+        if (start_worker(runtime, &runtime->workers[i]) == 0) continue;
+        stop_workers(runtime, i);
+        /* Those that never ran still have their first stack. */
+        for (; i < runtime->worker_count; i++) {
+            struct filch__worker *worker = &runtime->workers[i];
+            filch__stack_cache_put(&worker->stacks, worker->left_stack);
         }
-        name_thread(runtime, worker);
+        return -EAGAIN;
     }
-    return 0;
+    int answer = filch__monitor_start(runtime);
+    if (answer != 0) stop_workers(runtime, runtime->worker_count);
+    return answer;
 }
 
 static size_t workers_size(const struct filch_runtime *runtime) {
     return runtime->worker_count * sizeof(struct filch__worker);
+}
+
+/* -------------------------------------------------------------------------------------------------------- spares */
+
+static struct filch__worker *spare_make(struct filch_runtime *runtime, unsigned index) {
+    struct filch__worker *spare = filch__heap_get(sizeof *spare, CACHE_LINE);
+    if (spare == NULL) return NULL;
+    spare->rests = RESTS_RETIRED;
+    if (worker_init(spare, runtime, index, runtime->seed) == 0) {
+        if (start_worker(runtime, spare) == 0) return spare;
+        filch__stack_cache_put(&spare->stacks, spare->left_stack);
+        worker_fini(spare);
+    }
+    filch__heap_put(spare, sizeof *spare, CACHE_LINE);
+    return NULL;
+}
+
+bool filch__runtime_add_spare(struct filch_runtime *runtime) {
+    unsigned known = filch__runtime_known(runtime); /* only the caller changes it */
+    if (known == runtime->worker_count + SPARES_MAX) return false;
+    struct filch__worker *spare = spare_make(runtime, known);
+    if (spare == NULL) return false;
+    store_relaxed(&runtime->spares[known - runtime->worker_count], spare); /* KNOWN */
+    store_seq_cst(&runtime->worker_known, known + 1);
+    return true;
+}
+
+static void workers_fini(struct filch_runtime *runtime) {
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) worker_fini(filch__runtime_worker(runtime, i));
+    for (unsigned i = runtime->worker_count; i < known; i++) {
+        filch__heap_put(filch__runtime_worker(runtime, i), sizeof(struct filch__worker), CACHE_LINE);
+    }
 }
 
 /* The parts that hold no thread; `workers` have been finished, or were never there. */
@@ -190,8 +266,14 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
     runtime->closable = barrier_is_to_be_had();
     runtime->process = filch__process_number();
+    runtime->seed = options->seed != 0 ? options->seed : filch__random_seed();
+    runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
+    runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE;
+    runtime->monitor.tells = hogs_are_told_of(options);
+    unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
+    filch__blocking_init(&runtime->blocking, runtime, helpers);
 
-    int answer = parts_init(runtime, options->seed != 0 ? options->seed : filch__random_seed());
+    int answer = parts_init(runtime, runtime->seed);
     if (answer == 0) {
         answer = start_workers(runtime);
         if (answer == 0) {
@@ -199,7 +281,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
             *result = runtime;
             return 0;
         }
-        for (unsigned i = 0; i < runtime->worker_count; i++) worker_fini(&runtime->workers[i]);
+        workers_fini(runtime);
         parts_fini(runtime);
     }
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
@@ -219,8 +301,11 @@ static bool all_done(struct filch_runtime *runtime) {
     /* Threads from outside are soon gone, and can spawn no more once it is closed. */
     while (load_seq_cst(&runtime->entering) != 0) sched_yield();
     uint64_t completed = 0, spawned = 0;
-    for (unsigned i = 0; i < runtime->worker_count; i++) completed += load_acquire(&runtime->workers[i].completed);
-    for (unsigned i = 0; i < runtime->worker_count; i++) spawned += load_acquire(&runtime->workers[i].spawned);
+    /* A spare that is not known when a sum begins has not spawned anything by then, and ends nothing that is in the sum. */
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) completed += load_acquire(&filch__runtime_worker(runtime, i)->completed);
+    known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) spawned += load_acquire(&filch__runtime_worker(runtime, i)->spawned);
     if (completed != spawned + load_acquire(&runtime->spawned_outside)) return false;
     /* Again: who woke the last tasks may still be at it. */
     while (load_seq_cst(&runtime->entering) != 0) sched_yield();
@@ -252,9 +337,11 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     if (runtime == NULL) return 0;
     int answer = filch_runtime_shutdown(runtime, FILCH_NEVER);
     if (answer != 0) return answer;
+    filch__monitor_stop(runtime);
+    filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
     filch__process_count(-1);
-    for (unsigned i = 0; i < runtime->worker_count; i++) worker_fini(&runtime->workers[i]);
+    workers_fini(runtime);
     parts_fini(runtime);
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
     return 0;

@@ -6,9 +6,11 @@
 #include <filch/runtime.h>
 
 #include "alloc/alloc.h"
+#include "sched/blocking.h"
 #include "sched/child.h"
 #include "sched/idle.h"
 #include "sched/inject.h"
+#include "sched/monitor.h"
 #include "sched/worker.h"
 
 struct filch_runtime {
@@ -20,8 +22,15 @@ struct filch_runtime {
     uint32_t process;      /* the number of the one it was made in: sched/child.h */
     ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;
+    uint64_t seed;
+
+    /* the monitor writes, any thread reads */
+    ATOMIC(uint32_t) worker_known; /* workers, and the spares that were made after them */
+    ATOMIC(struct filch__worker *) spares[SPARES_MAX];
 
     /* any thread */
+    struct filch__monitor monitor;
+    struct filch__blocking blocking;
     struct filch__idle idle;
     struct filch__inject inject;
     struct filch__slab_depot tasks;
@@ -38,6 +47,20 @@ struct filch_runtime {
     ATOMIC(uint32_t) quiet_waiters;
     ATOMIC(uint64_t) spawned_outside; /* tasks spawned by threads that are no workers of this runtime */
 };
+
+/* How many workers there are to be looked at, spares included. Only grows. */
+static inline unsigned filch__runtime_known(struct filch_runtime *runtime) {
+    return load_seq_cst(&runtime->worker_known); /* KNOWN */
+}
+
+/* One of these. Those that the runtime was made with come first. */
+static inline struct filch__worker *filch__runtime_worker(struct filch_runtime *runtime, unsigned index) {
+    if (likely(index < runtime->worker_count)) return &runtime->workers[index];
+    return load_relaxed(&runtime->spares[index - runtime->worker_count]); /* KNOWN */
+}
+
+/* Makes another spare, which is retired. False: no memory, no thread, or there are SPARES_MAX. By the monitor. */
+bool filch__runtime_add_spare(struct filch_runtime *runtime);
 
 /*
  * Between these two, the runtime is not destroyed under a thread that is none of its workers; short, and without waiting.

@@ -50,9 +50,10 @@ static struct filch__task_extra *extra_of(struct filch_task *task) {
 
 /* Hints at the opener and the members of a scope, under its latch. */
 static void hint_scope(struct filch_scope *scope) {
-    if (scope->filch__region.task != NULL) filch__task_hint(scope->filch__region.task);
+    struct filch_task *opener = scope->filch__region.task;
+    if (opener != NULL) filch__task_hint(opener->runtime, opener);
     for (struct filch_task *member = scope->filch__members; member != NULL; member = extra_of(member)->next) {
-        filch__task_hint(member);
+        filch__task_hint(member->runtime, member);
     }
 }
 
@@ -118,7 +119,8 @@ size_t filch_scope_tasks(const filch_scope *scope) {
  * ended, and its record be another's by now.
  */
 static void hint_scopes_of(struct filch_task *task) {
-    struct filch__task_extra *extra = load_seq_cst(&task->extra); /* if it has none yet, a scope to come sees the flag */
+    struct filch__task_extra *extra =
+        load_seq_cst(&task->extra); /* if it has none yet, a scope to come sees the flag */
     if (extra == NULL) return;
     filch__latch_take(&extra->latch);
     for (struct filch_scope *scope = extra->scopes; scope != NULL; scope = scope->filch__next) {
@@ -139,12 +141,13 @@ static void hint_scopes_of(struct filch_task *task) {
     filch__latch_leave(&home->filch__latch);
 }
 
+/* The runtime is entered first: once cancelled, the task may end, and with it the runtime. */
 static void cancel_task(struct filch_task *task) {
-    if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) return;
     struct filch_runtime *runtime = task->runtime;
     filch__runtime_enter(runtime);
+    if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) task = NULL;
     while (task != NULL) { /* whoever is called in place is cancelled with who has called it */
-        struct filch_task *called = filch__task_hint(task);
+        struct filch_task *called = filch__task_hint(runtime, task);
         hint_scopes_of(task);
         task = called;
     }
@@ -156,21 +159,22 @@ static void cancel_task(struct filch_task *task) {
  * needs to be found through a scope.
  */
 static int cancel_record(void *record, void *argument) {
-    (void)argument;
+    struct filch_runtime *runtime = argument;
     struct filch_task *task = record;
     uint8_t state = load_acquire(&task->state);
     if (state != TASK_READY && state != TASK_STARTED) return 0;
     if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) return 0;
-    filch__task_hint(task);
+    filch__task_hint(runtime, task);
     return 0;
 }
 
 void filch__runtime_cancel_again(struct filch_runtime *runtime) {
-    filch__slab_each(&runtime->tasks, cancel_record, NULL);
+    filch__slab_each(&runtime->tasks, cancel_record, runtime);
 }
 
 void filch_runtime_cancel(filch_runtime *runtime) {
     if (runtime == NULL) return;
+    filch__runtime_enter(runtime);
     store_seq_cst(&runtime->cancelled, 1);
     /*
      * A spawner shows its task and then reads `cancelled`, but its store may be the later. After this it has shown the
@@ -178,6 +182,7 @@ void filch_runtime_cancel(filch_runtime *runtime) {
      */
     if (load_relaxed(&runtime->closable)) (void)filch__barrier_all();
     filch__runtime_cancel_again(runtime);
+    filch__runtime_leave(runtime);
 }
 
 void filch_task_cancel(filch_task *task) {
@@ -304,9 +309,12 @@ int filch_scope_open(filch_scope *scope, const filch_scope_options *options) {
     *scope = (struct filch_scope){.filch__runtime = runtime, .filch__name = options->name};
     scope->filch__policy = options->policy;
     if (worker != NULL) {
-        int answer = nest(scope, worker->deque.hot.region);
-        if (answer != 0) return answer;
-        filch__region_push(worker, &scope->filch__region, 0);
+        filch__region_push(worker, &scope->filch__region, 0); /* first: once it is nested, others look at it */
+        int answer = nest(scope, scope->filch__region.outer);
+        if (answer != 0) {
+            filch__region_pop(worker, &scope->filch__region, "scope_open");
+            return answer;
+        }
     }
     if (options->deadline.at_ns != 0 && options->deadline.at_ns != INT64_MAX) {
         (void)filch_scope_set_deadline(scope, options->deadline); /* nobody has cancelled it yet */
@@ -363,7 +371,8 @@ uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
         scope->filch__members = extra->next;
     }
     if (extra->next != NULL) extra_of(extra->next)->previous = extra->previous;
-    if (result < 0) fail_locked(scope, result);
+    bool asked_for = result == -ECANCELED && load_acquire(&task->hints) & TASK_CANCELLED; /* no failure of its own */
+    if (result < 0 && !asked_for) fail_locked(scope, result);
     uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
     count_up(&scope->filch__live, (uint64_t)-1);
     if (scope->filch__live == 0) closer = scope->filch__closer;
@@ -374,7 +383,7 @@ uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
 
 /* ------------------------------------------------------------------------------------------------------------ close */
 
-static void wait_for_members(struct filch_scope *scope) {
+static bool wait_for_members(struct filch_scope *scope) {
     struct filch__waiter waiter;
     filch__latch_take(&scope->filch__latch); /* MEMBER */
     bool wait = scope->filch__live > 0;
@@ -384,16 +393,18 @@ static void wait_for_members(struct filch_scope *scope) {
     }
     filch__latch_leave(&scope->filch__latch);
     if (wait) filch__park(&waiter);
+    return wait;
 }
 
 int filch_scope_close(filch_scope *scope) {
     if (scope == NULL) return -EINVAL;
-    wait_for_members(scope);
+    bool waited = wait_for_members(scope);
     if (scope->filch__timers != NULL) filch__timer_remove(scope->filch__timers, &timer_of(scope)->timer);
     unnest(scope);
     struct filch__worker *worker = filch__worker_current();
+    bool cancelled_around = waited && filch__cancelled();
     if (worker != NULL) filch__region_pop(worker, &scope->filch__region, "scope_close");
     if (scope->filch__failure != 0) return scope->filch__failure;
     uint32_t flags = flags_of(scope);
-    return flags & REGION_EXPIRED ? -ETIMEDOUT : flags & REGION_CANCELLED ? -ECANCELED : 0;
+    return flags & REGION_EXPIRED ? -ETIMEDOUT : flags & REGION_CANCELLED || cancelled_around ? -ECANCELED : 0;
 }

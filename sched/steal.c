@@ -51,12 +51,12 @@ void *filch__steal_round(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
     void *item = filch__inject_pop(&runtime->inject);
     if (item != NULL) return item;
-    unsigned count = runtime->worker_count;
+    unsigned count = filch__runtime_known(runtime);
     unsigned first = filch__choose(&worker->random, CHOICE_VICTIM, count);
     for (unsigned i = 0; i < count; i++) {
         unsigned index = first + i < count ? first + i : first + i - count;
         if (index == worker->index) continue;
-        item = steal_from(worker, &runtime->workers[index]);
+        item = steal_from(worker, filch__runtime_worker(runtime, index));
         if (item != NULL) {
             count_up(&worker->steals, 1);
             return item;
@@ -67,8 +67,10 @@ void *filch__steal_round(struct filch__worker *worker) {
 
 void *filch__steal_glance(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
-    worker->glance = worker->glance + 1 < runtime->worker_count - 1 ? worker->glance + 1 : 0; /* counts the others */
-    struct filch__worker *victim = &runtime->workers[worker->glance + (worker->glance >= worker->index)];
+    unsigned others = filch__runtime_known(runtime) - 1;
+    if (others == 0) return NULL;
+    worker->glance = worker->glance + 1 < others ? worker->glance + 1 : 0; /* counts the others */
+    struct filch__worker *victim = filch__runtime_worker(runtime, worker->glance + (worker->glance >= worker->index));
     filch__deque_prefetch(&victim->deque);
     if (!filch__deque_in_sight(&victim->deque) && filch__runqueue_length(&victim->runqueue) <= 0) return NULL;
     void *item = steal_from(worker, victim);
@@ -78,8 +80,9 @@ void *filch__steal_glance(struct filch__worker *worker) {
 
 bool filch__steal_in_sight(struct filch_runtime *runtime) {
     if (filch__inject_length(&runtime->inject) > 0) return true;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        struct filch__worker *victim = &runtime->workers[i];
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) {
+        struct filch__worker *victim = filch__runtime_worker(runtime, i);
         if (filch__deque_in_sight(&victim->deque)) return true;
         if (filch__runqueue_length(&victim->runqueue) > 0) return true;
         /* Not the next slot: its worker serves it next. */

@@ -146,7 +146,7 @@ static force_inline int spawn(const struct filch__spawn *how, struct filch_task 
     struct filch_task *task = likely(how->worker != NULL) ? filch__slab_cache_get(&how->worker->tasks)
                                                           : filch__slab_depot_get(&runtime->tasks);
     if (unlikely(task == NULL)) return -ENOMEM;
-    task->fn = fn;
+    store_relaxed(&task->fn, fn); /* reports may be looking, as at the next but one */
     task->arg = arg;
     task->runtime = runtime;
     store_relaxed(&task->extra, NULL); /* atomic for the sake of reports, as the next */
@@ -224,6 +224,7 @@ void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
     int result = filch__task_call(worker, task);
     worker = filch__worker_current(); /* perhaps another than the one that began it */
     if (unlikely(worker == NULL)) filch__process_die("a task's function returned");
+    if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "has ended");
     worker->deque.hot.region = NULL;
     task->result = result;
     store_relaxed(&task->state, (uint8_t)TASK_ENDED); /* for reports */
@@ -261,7 +262,7 @@ void filch_yield(void) {
         return;
     }
     void *item = filch__worker_next(worker);
-    if (item == NULL) return;
+    if (item == NULL && likely(!load_relaxed(&worker->dismissed))) return;
     struct filch__waiter waiter;
     waiter.runtime = worker->runtime;
     count_up(&worker->yields, 1);

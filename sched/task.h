@@ -62,8 +62,9 @@ struct filch__task_extra {
     struct filch_task *next, *previous; /* members of `scope`, under its latch; `next` is a free record's link */
     struct filch__latch latch;          /* over `task` and `name`, for reports, `scopes` and `locals` */
     unsigned stack_class;
-    struct filch_task *task;      /* whose it is; NULL: free */
-    ATOMIC(struct filch_scope *) scope; /* that it was spawned into, until it leaves it; or NULL. Changed under the latch */
+    struct filch_task *task; /* whose it is; NULL: free */
+    ATOMIC(struct filch_scope *)
+    scope;                        /* that it was spawned into, until it leaves it; or NULL. Changed under the latch */
     struct filch_scope *scopes;   /* opened by it, and nested in no other */
     struct filch__locals *locals; /* sched/local.c */
 } __attribute__((aligned(16)));   /* as slabs want it */

@@ -86,6 +86,10 @@ int filch__wait(struct filch__latch *latch, struct filch__clause *clause, filch_
     return settle(latch, clause, filch__park_cancellable(clause->waiter, deadline));
 }
 
+int filch__wait_listed(struct filch__latch *latch, struct filch__clause *clause, filch_deadline deadline) {
+    return settle(latch, clause, filch__park_cancellable(clause->waiter, deadline));
+}
+
 int filch__wait_through(struct filch__latch *latch, struct filch__clause *clause, filch_deadline deadline) {
     filch__latch_leave(latch);
     return settle(latch, clause, filch__park_until(clause->waiter, deadline));

@@ -13,7 +13,8 @@
  *   - What a grant hands over (a value copied to `clause->value`, an owner's word) is written between the two. Grant after
  *     the latch has been left: it may make a system call.
  *   - A waiter whose deadline passes or that is cancelled takes the latch, and if its clause has been taken out by then,
- *     waits for the grant, which is on its way: it has won, and the call succeeds.
+ *     waits for the grant, which is on its way: it has won, and the call succeeds. So an object whose waiters may be cut
+ *     short is not to be given away before they have returned; being granted is not enough.
  */
 #ifndef FILCH_SCHED_WAITLIST_H
 #define FILCH_SCHED_WAITLIST_H
@@ -70,7 +71,10 @@ void filch__grant_all(struct filch__clause *chain, int result);
  */
 int filch__wait(struct filch__latch *latch, struct filch__clause *clause, filch_deadline deadline);
 
-/* The same, but not cut short by cancellation. */
+/* The same where the latch has been left already, since the clause was listed. */
+int filch__wait_listed(struct filch__latch *latch, struct filch__clause *clause, filch_deadline deadline);
+
+/* As filch__wait, but not cut short by cancellation. */
 int filch__wait_through(struct filch__latch *latch, struct filch__clause *clause, filch_deadline deadline);
 
 #endif

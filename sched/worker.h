@@ -14,6 +14,7 @@
 #include "sched/deque.h"
 #include "sched/exception.h"
 #include "sched/item.h"
+#include "sched/monitor.h"
 #include "sched/park.h"
 #include "sched/runqueue.h"
 #include "sched/timer.h"
@@ -33,15 +34,18 @@ struct filch__worker {
     /* read-only after init */
     struct filch_runtime *runtime;
     unsigned index;
-    bool alone; /* the only worker: nobody steals, nobody is to be woken */
+    bool may_be_alone; /* the runtime has one worker, and its spares can be told apart from that: sched/monitor.h */
+    /* the monitor, and the worker in filch_block_begin; the worker reads */
+    ATOMIC(bool) alone; /* the only one at work: nobody steals, nobody is to be woken */
 
     /* this worker only */
     struct filch__stack *stack; /* that it runs on; NULL on the thread's own */
     struct filch__waiter *left; /* who was left in the last switch, and */
     enum landing landing;       /* what is to become of it */
     struct filch__stack *left_stack;
-    void *handed; /* an item that the next loop begins with */
-    uint32_t turn;
+    void *handed;              /* an item that the next loop begins with */
+    ATOMIC(uint32_t) turn;     /* counts up; the monitor reads it */
+    uint32_t block_depth;      /* filch_block_begin without filch_block_end */
     uint64_t spawned_before;   /* `spawned` at the last turn of the old end of the deque */
     uint64_t spawned_marks[2]; /* `spawned` at turns 0 and 16 of these 64 */
     bool heaped;               /* the deque was not empty since tasks were seen to be added to it */
@@ -52,6 +56,8 @@ struct filch__worker {
     bool victim_was_rich;      /* its victim's deque had more, when it last stole */
     int64_t stolen_at_ns;      /* when it took the item that it runs from another, or 0 */
     int64_t looked_at_ns;      /* the clock, as it read it last in its search */
+    int64_t slept_until_ns;    /* a timer of its own: the last for which it has slept */
+    bool slept_out;            /* its last sleep was ended by that, not by somebody who has woken it */
     unsigned glance;           /* whom it glanced at last */
     int64_t rest_ns;           /* how long it will rest after the next crumb that is one too many */
     int64_t patience;          /* how many more crumbs it takes without a rest */
@@ -87,7 +93,16 @@ struct filch__worker {
 
     struct filch__timers timers; /* any worker, under its lock */
 
-    pthread_t thread; /* the runtime's creator only */
+    /* the worker; of a spare, under the idle lock, who retires it or has it work again */
+    ATOMIC(uint32_t) rests cache_aligned; /* enum filch__rest */
+    ATOMIC(bool) dismissed;               /* a spare that is to retire at a turn. Written under the idle lock */
+    ATOMIC(uint32_t) blocks;              /* it is between filch_block_begin and _end */
+    clockid_t processor_clock;            /* of its thread, which writes it at its start */
+    ATOMIC(int) thread_number;            /* gettid(2); 0: it has not begun */
+    struct filch__watch watch;            /* the monitor only */
+    ATOMIC(uint32_t) hog_turn;            /* the monitor writes: the turn of a hog that is to tell of itself */
+
+    pthread_t thread; /* the runtime's creator, and the monitor */
 };
 
 /* The hot part of every thread that is no worker: see sched/current.c. */
@@ -103,6 +118,15 @@ static force_inline struct filch__worker *filch__worker_current(void) {
 void filch__worker_set_current(struct filch__worker *worker);
 
 /* ------------------------------------------------------------------------------------------ sched/loop.c */
+
+/* Ends the process: the caller, between filch_block_begin and _end, does `what` must not be done there. */
+_Noreturn void filch__block_die(const struct filch__worker *worker, const char *what);
+
+/* What is in the next slot goes to the run queue. */
+void filch__worker_put_off_next(struct filch__worker *worker);
+
+/* Everything that the worker has goes to the inject queue: it will not run for a while. */
+void filch__worker_empty(struct filch__worker *worker);
 
 /* Runs the worker on the calling thread until its runtime ends. */
 void filch__worker_run(struct filch__worker *worker);

@@ -17,6 +17,10 @@
 enum { FEW = 2, CHANS = 5, QUEUES = 3, FUTURES = 12, ONCES = 12, PARTIES = 3, PERMITS = 5, VICTIMS = 16 };
 enum { ACTORS_MAX = 20000, NESTING_MAX = 2, FAILURE = -EIO };
 
+struct actor;
+
+typedef atomic_bool doomed; /* a scope's: that it has been cancelled */
+
 /* What went in and came out of an object. */
 struct flow {
     atomic_ullong in, in_sum, out, out_sum;
@@ -80,28 +84,38 @@ struct world {
         pthread_mutex_t lock; /* over the two, which may be cancelled by whoever holds it */
         filch_task *task;
         filch_scope *scope;
+        doomed *doom; /* of that scope */
     } victims[VICTIMS];
+
+    void (*uses[2])(struct actor *actor); /* what is done in this round, if there are any; else everything */
 
     filch_runtime *runtime;
     struct actor *actors; /* of all tasks, so that one that never runs is not a leak */
     atomic_uint actors_used;
-    atomic_uint threads; /* foreign ones, that are at work */
-    atomic_uint endless; /* all that wait without end */
-    atomic_uint values;  /* of the task-local that are alive */
+    doomed dooms[ACTORS_MAX]; /* one for each scope */
+    atomic_uint dooms_used;
+    _Atomic(doomed *) waits[ACTORS_MAX]; /* of a task that waits without end, behind no shield; else NULL */
+    atomic_uint threads;                 /* foreign ones, that are at work */
+    atomic_uint endless;                 /* all that wait without end */
+    atomic_uint ended;  /* a task's last access to the world: who has read it has seen all that was done */
+    atomic_uint values; /* of the task-local that are alive */
     atomic_ullong operations;
     atomic_bool closing; /* nothing is put in any more */
 };
 
+static struct world *world; /* of this round */
+
 /* A task or a thread of the round. Its fields are its own once it has been started. */
 struct actor {
     struct filch__random random;
-    struct world *world;
     filch_scope *scope; /* that it was spawned into, or NULL */
+    doomed *doom;       /* of that scope, or NULL */
+    unsigned index;     /* among the tasks */
     void *inherited;    /* its spawner's task-local */
     int steps;
-    int nesting;   /* of scopes and sets of children, in its ancestors too */
-    bool foreign;  /* a thread */
-    bool hurried;  /* all its waits have deadlines */
+    int nesting;  /* of scopes and sets of children, in its ancestors too */
+    bool foreign; /* a thread */
+    bool hurried; /* all its waits have deadlines */
     bool ran;
 };
 
@@ -109,7 +123,7 @@ struct actor {
 struct wait {
     filch_deadline deadline;
     bool cancelled;       /* it was, before */
-    struct world *world;  /* NULL: it ends by itself, or is not counted */
+    struct actor *actor;  /* NULL: it ends by itself, and is not counted */
     atomic_uint *endless; /* at the object, or NULL */
 };
 
@@ -128,15 +142,20 @@ static inline filch_deadline some_deadline(struct actor *actor) {
     }
 }
 
+static inline void waits_without_end(struct actor *actor) {
+    if (actor->doom != NULL) world->waits[actor->index] = actor->doom;
+    atomic_fetch_add(&world->endless, 1);
+}
+
 /* What comes from outside, or from nobody: at `one_in` of the calls without a deadline. */
 static inline struct wait wait_long(struct actor *actor, uint32_t one_in, atomic_uint *endless) {
     struct wait wait = {.deadline = some_deadline(actor), .cancelled = filch_cancelled()};
     if (actor->hurried || !maybe(actor, one_in)) return wait;
     wait.deadline = FILCH_NEVER;
-    wait.world = actor->world;
+    wait.actor = actor;
     wait.endless = endless;
     if (endless != NULL) atomic_fetch_add(endless, 1);
-    atomic_fetch_add(&wait.world->endless, 1);
+    waits_without_end(actor);
     return wait;
 }
 
@@ -149,7 +168,10 @@ static inline struct wait wait_short(struct actor *actor) {
 /* True where the call succeeded. What it answered must agree with the deadline, and with cancellation being a state. */
 static inline bool wait_over(struct wait *wait, int64_t answer) {
     if (wait->endless != NULL) atomic_fetch_sub(wait->endless, 1);
-    if (wait->world != NULL) atomic_fetch_sub(&wait->world->endless, 1);
+    if (wait->actor != NULL) {
+        atomic_fetch_sub(&world->endless, 1);
+        if (wait->actor->doom != NULL) world->waits[wait->actor->index] = NULL;
+    }
     must(answer >= 0 || answer == -ECANCELED || answer == -ETIMEDOUT || answer == -EPIPE);
     if (wait->cancelled) must(answer == -ECANCELED || answer == -EPIPE);
     if (answer == -ECANCELED) must(filch_cancelled());

@@ -7,8 +7,8 @@
 
 static void use_mutex(struct actor *actor) {
     uint32_t which = below(&actor->random, FEW);
-    filch_mutex *mutex = &actor->world->locks[which].mutex;
-    uint64_t *plain = &actor->world->locks[which].plain;
+    filch_mutex *mutex = &world->locks[which].mutex;
+    uint64_t *plain = &world->locks[which].plain;
     if (maybe(actor, 4)) {
         int answer = filch_mutex_try_lock(mutex);
         must(answer == 0 || answer == -EBUSY);
@@ -18,14 +18,14 @@ static void use_mutex(struct actor *actor) {
         if (!wait_over(&wait, filch_mutex_lock(mutex, wait.deadline))) return;
     }
     uint64_t seen = ++*plain;
-    atomic_fetch_add(&actor->world->locks[which].locked, 1);
+    atomic_fetch_add(&world->locks[which].locked, 1);
     dawdle(actor);
     must(*plain == seen && filch_mutex_locked(mutex));
     filch_mutex_unlock(mutex);
 }
 
 static void read_shelf(struct actor *actor, uint32_t which) {
-    filch_rwlock *lock = &actor->world->shelves[which].lock;
+    filch_rwlock *lock = &world->shelves[which].lock;
     struct wait wait = wait_short(actor);
     if (maybe(actor, 4)) {
         int answer = filch_rwlock_try_read(lock);
@@ -34,14 +34,14 @@ static void read_shelf(struct actor *actor, uint32_t which) {
     } else if (!wait_over(&wait, filch_rwlock_read(lock, wait.deadline))) {
         return;
     }
-    uint64_t left = actor->world->shelves[which].left;
+    uint64_t left = world->shelves[which].left;
     dawdle(actor);
-    must(actor->world->shelves[which].left == left && actor->world->shelves[which].right == left);
+    must(world->shelves[which].left == left && world->shelves[which].right == left);
     filch_rwlock_read_unlock(lock);
 }
 
 static void write_shelf(struct actor *actor, uint32_t which) {
-    filch_rwlock *lock = &actor->world->shelves[which].lock;
+    filch_rwlock *lock = &world->shelves[which].lock;
     struct wait wait = wait_short(actor);
     if (maybe(actor, 4)) {
         int answer = filch_rwlock_try_write(lock);
@@ -50,17 +50,17 @@ static void write_shelf(struct actor *actor, uint32_t which) {
     } else if (!wait_over(&wait, filch_rwlock_write(lock, wait.deadline))) {
         return;
     }
-    uint64_t left = ++actor->world->shelves[which].left;
+    uint64_t left = ++world->shelves[which].left;
     dawdle(actor);
-    must(++actor->world->shelves[which].right == left);
-    atomic_fetch_add(&actor->world->shelves[which].written, 1);
+    must(++world->shelves[which].right == left);
+    atomic_fetch_add(&world->shelves[which].written, 1);
     if (maybe(actor, 2)) {
         filch_rwlock_write_unlock(lock);
         return;
     }
     filch_rwlock_downgrade(lock);
     dawdle(actor);
-    must(actor->world->shelves[which].left == left && actor->world->shelves[which].right == left);
+    must(world->shelves[which].left == left && world->shelves[which].right == left);
     filch_rwlock_read_unlock(lock);
 }
 
@@ -75,19 +75,18 @@ static void use_rwlock(struct actor *actor) {
 
 static void fill_box(struct actor *actor, uint32_t which) {
     struct wait wait = wait_short(actor);
-    filch_mutex *mutex = &actor->world->boxes[which].mutex;
+    filch_mutex *mutex = &world->boxes[which].mutex;
     if (!wait_over(&wait, filch_mutex_lock(mutex, wait.deadline))) return;
-    actor->world->boxes[which].tokens++;
-    flow_in(&actor->world->boxes[which].flow, 1);
+    world->boxes[which].tokens++;
+    flow_in(&world->boxes[which].flow, 1);
     bool inside = maybe(actor, 2);
-    if (inside) filch_cond_signal(&actor->world->boxes[which].filled);
+    if (inside) filch_cond_signal(&world->boxes[which].filled);
     filch_mutex_unlock(mutex);
-    if (!inside) filch_cond_signal(&actor->world->boxes[which].filled);
-    if (maybe(actor, 32)) filch_cond_broadcast(&actor->world->boxes[which].filled);
+    if (!inside) filch_cond_signal(&world->boxes[which].filled);
+    if (maybe(actor, 32)) filch_cond_broadcast(&world->boxes[which].filled);
 }
 
 static void empty_box(struct actor *actor, uint32_t which) {
-    struct world *world = actor->world;
     struct wait wait = wait_short(actor);
     filch_mutex *mutex = &world->boxes[which].mutex;
     if (!wait_over(&wait, filch_mutex_lock(mutex, wait.deadline))) return;
@@ -115,8 +114,8 @@ static void use_cond(struct actor *actor) {
 
 static void use_sem(struct actor *actor) {
     uint32_t which = below(&actor->random, FEW);
-    filch_sem *sem = &actor->world->sems[which].sem;
-    atomic_uint *held = &actor->world->sems[which].held;
+    filch_sem *sem = &world->sems[which].sem;
+    atomic_uint *held = &world->sems[which].held;
     uint32_t count = maybe(actor, 4) ? 2 + below(&actor->random, PERMITS - 1) : 1;
     if (maybe(actor, 4)) {
         int answer = filch_sem_try_acquire_n(sem, count);
@@ -124,7 +123,8 @@ static void use_sem(struct actor *actor) {
         if (answer != 0) return;
     } else {
         struct wait wait = wait_short(actor);
-        int answer = count == 1 ? filch_sem_acquire(sem, wait.deadline) : filch_sem_acquire_n(sem, count, wait.deadline);
+        int answer =
+            count == 1 ? filch_sem_acquire(sem, wait.deadline) : filch_sem_acquire_n(sem, count, wait.deadline);
         if (!wait_over(&wait, answer)) return;
     }
     must(atomic_fetch_add(held, count) + count <= PERMITS);
@@ -141,7 +141,7 @@ static void use_sem(struct actor *actor) {
 
 static void use_event(struct actor *actor) {
     uint32_t which = below(&actor->random, FEW);
-    filch_event *event = &actor->world->events[which].event;
+    filch_event *event = &world->events[which].event;
     switch (below(&actor->random, 4)) {
     case 0:
         filch_event_set(event);
@@ -150,7 +150,7 @@ static void use_event(struct actor *actor) {
         filch_event_clear(event);
         break;
     default: {
-        struct wait wait = wait_long(actor, 16, &actor->world->events[which].waiting);
+        struct wait wait = wait_long(actor, 16, &world->events[which].waiting);
         wait_over(&wait, filch_event_wait(event, wait.deadline));
     }
     }
@@ -158,7 +158,7 @@ static void use_event(struct actor *actor) {
 
 static void use_barrier(struct actor *actor) {
     uint32_t which = below(&actor->random, FEW);
-    filch_barrier *barrier = &actor->world->barriers[which].barrier;
+    filch_barrier *barrier = &world->barriers[which].barrier;
     int64_t answer;
     if (maybe(actor, 64)) {
         filch_barrier_reset(barrier);
@@ -168,12 +168,12 @@ static void use_barrier(struct actor *actor) {
         answer = filch_barrier_try_wait(barrier);
         must(answer == PARTIES - 1 || answer == -EAGAIN || answer == -EPIPE);
     } else {
-        struct wait wait = wait_long(actor, 16, &actor->world->barriers[which].waiting);
+        struct wait wait = wait_long(actor, 16, &world->barriers[which].waiting);
         answer = filch_barrier_wait(barrier, wait.deadline);
         wait_over(&wait, answer);
     }
     must(answer < PARTIES);
-    if (answer >= 0) atomic_fetch_add(&actor->world->barriers[which].places[answer], 1);
+    if (answer >= 0) atomic_fetch_add(&world->barriers[which].places[answer], 1);
 }
 
 struct once_call {
@@ -184,7 +184,6 @@ struct once_call {
 
 static int run_once(void *arg) {
     struct once_call *call = arg;
-    struct world *world = call->actor->world;
     call->made = true;
     must(atomic_fetch_add(&world->onces[call->which].running, 1) == 0);
     dawdle(call->actor);
@@ -197,20 +196,20 @@ static int run_once(void *arg) {
 static void use_once(struct actor *actor) {
     struct once_call call = {actor, below(&actor->random, ONCES), false};
     struct wait wait = wait_short(actor);
-    int answer = filch_once_run(&actor->world->onces[call.which].once, run_once, &call, wait.deadline);
+    int answer = filch_once_run(&world->onces[call.which].once, run_once, &call, wait.deadline);
     if (call.made) {
         must(answer == FAILURE || answer == 7);
         must(!wait.cancelled);
     } else if (wait_over(&wait, answer)) {
-        must(answer == 7 && actor->world->onces[call.which].succeeded == 1);
+        must(answer == 7 && world->onces[call.which].succeeded == 1);
     }
 }
 
 static void use_group(struct actor *actor) {
     uint32_t which = below(&actor->random, FEW);
-    filch_wait_group *group = &actor->world->groups[which].group;
+    filch_wait_group *group = &world->groups[which].group;
     if (maybe(actor, 3)) {
-        struct wait wait = wait_long(actor, 4, &actor->world->groups[which].waiting);
+        struct wait wait = wait_long(actor, 4, &world->groups[which].waiting);
         wait_over(&wait, filch_wait_group_wait(group, wait.deadline));
         return;
     }
@@ -222,18 +221,18 @@ static void use_group(struct actor *actor) {
 
 static void use_future(struct actor *actor) {
     uint32_t which = below(&actor->random, FUTURES);
-    filch_future *future = &actor->world->futures[which].future;
+    filch_future *future = &world->futures[which].future;
     int result = -1, answer;
     void *value = NULL;
     if (maybe(actor, 64)) {
-        answer = filch_future_set(future, (int)which, &actor->world->futures[which]);
+        answer = filch_future_set(future, (int)which, &world->futures[which]);
         must(answer == 0 || answer == -EALREADY);
-        if (answer == 0) must(atomic_fetch_add(&actor->world->futures[which].set, 1) == 0);
+        if (answer == 0) must(atomic_fetch_add(&world->futures[which].set, 1) == 0);
         return;
     }
-    struct wait wait = wait_long(actor, 16, &actor->world->futures[which].waiting);
+    struct wait wait = wait_long(actor, 16, &world->futures[which].waiting);
     if (wait_over(&wait, filch_future_wait(future, &result, &value, wait.deadline))) {
-        must(result == (int)which && value == &actor->world->futures[which]);
+        must(result == (int)which && value == &world->futures[which]);
         must(filch_future_is_done(future));
     } else {
         must(result == -1 && value == NULL);
@@ -241,7 +240,6 @@ static void use_future(struct actor *actor) {
 }
 
 static void put(struct actor *actor, uint32_t which) {
-    struct world *world = actor->world;
     uint64_t value = below(&actor->random, 1 << 20);
     int answer;
     if (maybe(actor, 4)) {
@@ -256,7 +254,6 @@ static void put(struct actor *actor, uint32_t which) {
 }
 
 static void get(struct actor *actor, uint32_t which) {
-    struct world *world = actor->world;
     uint64_t value = UINT64_MAX;
     int answer;
     if (maybe(actor, 4)) {
@@ -277,8 +274,8 @@ static void get(struct actor *actor, uint32_t which) {
 static void use_queue(struct actor *actor) {
     uint32_t which = below(&actor->random, QUEUES);
     if (maybe(actor, 32)) {
-        struct wait wait = wait_long(actor, 4, &actor->world->queues[which].joining);
-        wait_over(&wait, filch_queue_join(&actor->world->queues[which].queue, wait.deadline));
+        struct wait wait = wait_long(actor, 4, &world->queues[which].joining);
+        wait_over(&wait, filch_queue_join(&world->queues[which].queue, wait.deadline));
     } else if (maybe(actor, 2)) {
         put(actor, which);
     } else {
@@ -287,7 +284,6 @@ static void use_queue(struct actor *actor) {
 }
 
 static void send(struct actor *actor, uint32_t which) {
-    struct world *world = actor->world;
     filch_chan *chan = world->chans[which].chan;
     uint64_t values[4];
     size_t count = 1 + below(&actor->random, 4);
@@ -311,7 +307,6 @@ static void send(struct actor *actor, uint32_t which) {
 }
 
 static void receive(struct actor *actor, uint32_t which) {
-    struct world *world = actor->world;
     filch_chan *chan = world->chans[which].chan;
     uint64_t values[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     int64_t got;
@@ -353,7 +348,6 @@ struct selection {
 
 /* Each channel stands in it at most once: a select never meets itself. */
 static void select_make(struct selection *selection, struct actor *actor) {
-    struct world *world = actor->world;
     uint32_t first = below(&actor->random, CHANS), chans = below(&actor->random, CHANS + 1), i = 0;
     for (; i < chans; i++) {
         uint32_t which = (first + i) % CHANS;
@@ -391,13 +385,13 @@ static struct wait select_wait(struct selection *selection, struct actor *actor)
     for (uint32_t i = 0; i < selection->count; i++) {
         if (selection->endless[i] == NULL) return wait;
     }
-    wait.world = actor->world;
+    wait.actor = actor;
     for (uint32_t i = 0; i < selection->count; i++) atomic_fetch_add(selection->endless[i], 1);
-    atomic_fetch_add(&wait.world->endless, 1);
+    waits_without_end(actor);
     return wait;
 }
 
-static void select_count(struct selection *selection, struct world *world, int chosen) {
+static void select_count(struct selection *selection, int chosen) {
     for (int i = 0; i < (int)selection->count; i++) {
         const filch_case *made = &selection->cases[i];
         bool moved = i == chosen && made->result == 0;
@@ -423,14 +417,14 @@ static void use_select(struct actor *actor) {
     } else {
         struct wait wait = select_wait(&selection, actor);
         chosen = filch_select(selection.cases, selection.count, wait.deadline);
-        if (wait.world != NULL) {
+        if (wait.actor != NULL) {
             for (uint32_t i = 0; i < selection.count; i++) atomic_fetch_sub(selection.endless[i], 1);
         }
         must(chosen != -EPIPE);
         wait_over(&wait, chosen);
     }
     must(chosen < (int)selection.count);
-    select_count(&selection, actor->world, chosen);
+    select_count(&selection, chosen);
 }
 
 static void use_clock(struct actor *actor) {
@@ -456,13 +450,48 @@ static void use_clock(struct actor *actor) {
     }
 }
 
+struct blocking_call {
+    useconds_t length_us;
+    bool made;
+};
+
+static int block(void *arg) {
+    struct blocking_call *call = arg;
+    must(filch_self() == NULL);
+    usleep(call->length_us);
+    call->made = true;
+    return 3;
+}
+
+static void use_helper(struct actor *actor) {
+    struct blocking_call call = {below(&actor->random, 100), false};
+    struct wait wait = wait_short(actor);
+    int result = -1;
+    if (maybe(actor, 4)) {
+        filch_block_begin();
+        usleep(call.length_us);
+        filch_block_end();
+        return;
+    }
+    int answer = filch_blocking(block, &call, &result, wait.deadline);
+    must((answer == 0) == call.made && result == (call.made ? 3 : -1));
+    if (answer != -EAGAIN) wait_over(&wait, answer); /* else the system gives no thread */
+}
+
+static void (*const all_uses[])(struct actor *) = {
+    use_mutex, use_rwlock, use_cond,  use_sem,  use_event,  use_barrier, use_once,
+    use_group, use_future, use_queue, use_chan, use_select, use_clock,   use_helper,
+};
+
+enum { ALL_USES = sizeof all_uses / sizeof *all_uses };
+
 static void use_something(struct actor *actor) {
-    static void (*const uses[])(struct actor *) = {
-        use_mutex, use_rwlock, use_cond,  use_sem,  use_event,  use_barrier, use_once,
-        use_group, use_future, use_queue, use_chan, use_select, use_clock,
-    };
-    uses[below(&actor->random, sizeof uses / sizeof *uses)](actor);
-    atomic_fetch_add_explicit(&actor->world->operations, 1, memory_order_relaxed);
+    if (world->uses[0] == NULL) {
+        all_uses[below(&actor->random, ALL_USES)](actor);
+    } else {
+        world->uses[below(&actor->random, 2)](actor);
+    }
+    atomic_fetch_add_explicit(&world->operations, 1, memory_order_relaxed);
 }
 
 #endif

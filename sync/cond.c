@@ -39,8 +39,7 @@ int filch_cond_wait(filch_cond *cond, filch_mutex *mutex, filch_deadline deadlin
     filch__waitlist_add(&cond->filch__waiters, &clause);
     filch__latch_leave(&cond->filch__latch); /* the unlock may make a system call */
     filch_mutex_unlock(mutex);
-    filch__latch_take(&cond->filch__latch);
-    int answer = filch__wait(&cond->filch__latch, &clause, deadline);
+    int answer = filch__wait_listed(&cond->filch__latch, &clause, deadline);
     filch__mutex_lock_through(mutex);
     return answer;
 }

@@ -50,6 +50,7 @@ static void serve(filch_sem *sem) {
 
 /* Under the latch. */
 static bool acquire_at_once(filch_sem *sem, size_t count) {
+    if (count == 0) return true;
     if (!filch__waitlist_is_empty(&sem->filch__waiters) || sem->filch__value < count) return false;
     store_relaxed(&sem->filch__value, sem->filch__value - count);
     return true;

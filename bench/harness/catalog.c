@@ -9,7 +9,8 @@ extern const struct workload fib_workload, nqueens_workload, skynet_fork_workloa
     flat_for_workload, yield_workload, yield_1000_workload, spawn_await_workload, spawn_many_workload,
     suspended_workload, mutex_workload, mutex_1000_workload, mutex_yield_workload, chan_unbuffered_workload,
     chan_buffered_workload, chan_mpmc_workload, pipeline_workload, select_ready_workload, select_idle_workload,
-    steal_latency_workload, timer_cancel_workload, timer_sleep_workload, wake_foreign_workload, idle_workload;
+    steal_latency_workload, timer_cancel_workload, timer_sleep_workload, wake_foreign_workload, idle_workload,
+    hog_2_workload, hog_8_workload;
 
 /* clang-format off */
 const struct workload *const workloads[] = {
@@ -42,6 +43,8 @@ const struct workload *const workloads[] = {
     &timer_cancel_workload,
     &timer_sleep_workload,
     &wake_foreign_workload,
+    &hog_2_workload,
+    &hog_8_workload,
     &idle_workload,
     NULL,
 };

@@ -2,8 +2,8 @@
 /*
  * Events: a flag that can be waited for. Once set, all who wait go on, and so do all who come, until it is cleared.
  *
- * A zeroed event is not set; its memory is the caller's and does not move. One who was woken by the event may end its
- * use by filch_event_fini and give the memory away, while the call that set it has not returned yet.
+ * A zeroed event is not set; its memory is the caller's and does not move. Its use may be ended by filch_event_fini when
+ * the last call of filch_event_wait has returned, though the call that set it may not have returned yet.
  */
 #ifndef FILCH_EVENT_H
 #define FILCH_EVENT_H

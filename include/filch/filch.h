@@ -5,6 +5,7 @@
 
 #include <filch/barrier.h>
 #include <filch/base.h>
+#include <filch/blocking.h>
 #include <filch/chan.h>
 #include <filch/cond.h>
 #include <filch/event.h>

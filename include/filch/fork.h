@@ -8,8 +8,9 @@
  *     int result = filch_join(&left);           nobody took it: called here and now; else waited for
  *
  * The frame stands in the caller's own frame and is forked and joined by the same task, each fork joined exactly once,
- * the last one first, before the function that owns the frame returns. None of this is checked: checking would cost more
- * than a fork; a join of what was not forked may wait for ever.
+ * the last one first, before the function that owns the frame returns, and in the same scopes and shields in which it was
+ * forked. None of this is checked on the common path: checking would cost more than a fork; a join of what was not forked
+ * may wait for ever.
  *
  * Depth: a call that filch_join makes goes on on a fresh stack where less than half of the running one is left, so that
  * recursion through joins is as deep as memory is large. What the parent calls itself stays on its stack: fork the deep

@@ -36,7 +36,7 @@ typedef struct filch_local {
 FILCH_API FILCH_CHECK int filch_local_set(const filch_local *key, void *value, void (*destroy)(void *value));
 
 /*
- * The caller's value of `key`, or NULL. It may be used until the caller sets another, or its task ends.
+ * The caller's value of `key`, or NULL. It may be used until the task sets another (a forked child of it may), or ends.
  * From anywhere (NULL outside tasks); does not wait.
  */
 FILCH_API void *filch_local_get(const filch_local *key);

@@ -26,9 +26,15 @@ typedef struct filch_options {
     unsigned workers;  /* 1 to FILCH_WORKERS_MAX; default: what affinity mask and cgroup quota let the process use */
     size_t stack_size; /* bytes, of tasks that ask for none; 16 KiB to 1 GiB, rounded up; default 64 KiB */
     uint64_t seed;     /* of the scheduler's random choices; default: drawn anew for each runtime */
+    unsigned blocking_threads; /* helpers for filch_blocking, at most; 1 to FILCH_BLOCKING_THREADS_MAX; default 64 */
+    bool
+        no_monitor; /* no spare workers: a task that does not wait holds up whatever waits for its worker, but a runtime
+                         with one worker runs one task at a time */
+    bool report_hogs; /* a line and a backtrace on standard error for tasks that hold others up: see filch_stats */
 } filch_options;
 
 #define FILCH_WORKERS_MAX 1024u
+#define FILCH_BLOCKING_THREADS_MAX 4096u
 
 /*
  * Makes a runtime, runs `fn(arg)` in it as its main task, waits until that and every task spawned meanwhile has
@@ -82,7 +88,7 @@ FILCH_API FILCH_CHECK int filch_runtime_shutdown(filch_runtime *runtime, filch_d
 
 /*
  * Shuts `runtime` down without a deadline, ends its workers and frees everything. NULL is nothing. Nobody may use the
- * runtime or a handle of one of its tasks afterwards; a filch_await with a deadline must have returned before.
+ * runtime or a handle of one of its tasks afterwards; a filch_await that may be cut short must have returned before.
  *
  * Returns  0, or -EDEADLK as above, and then nothing was done
  * Call     from any thread that is not a worker of this runtime, once

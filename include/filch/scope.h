@@ -31,7 +31,10 @@
 
 FILCH_BEGIN_DECLS
 
-/* What the failure of a task of the scope, a negative result, does. */
+/*
+ * What the failure of a task of the scope, a negative result, does. That a task which filch_task_cancel has cancelled
+ * returns -ECANCELED is no failure.
+ */
 typedef enum filch_scope_policy {
     FILCH_SCOPE_FAIL_FAST = 0, /* cancels the scope; the first failure is what the scope returns */
     FILCH_SCOPE_COLLECT = 1,   /* nothing, but the first failure is what the scope returns */
@@ -103,7 +106,7 @@ FILCH_API FILCH_CHECK int filch_scope_spawn(filch_scope *scope, filch_task **tas
  *
  * Returns  0            no task failed, or the policy is SUPERVISE; and the scope was not cancelled
  *          the result of the task that failed first (or what filch_scope_fail said)
- *          -ETIMEDOUT   the deadline passed before all had ended
+ *          -ETIMEDOUT   the deadline passed before the scope was closed
  *          -ECANCELED   filch_scope_cancel was called, or a scope around it was cancelled while a task of this one had
  *                       not ended
  * Call     from the strand that opened it
@@ -147,7 +150,8 @@ FILCH_API bool filch_cancelled(void);
  * and so do those of tasks in scopes that it has opened. If it has not begun, it never runs, and its result is
  * -ECANCELED. While it waits in a filch_await without a deadline, what it awaits is cancelled as well. It has ended when
  * filch_await says so. NULL is nothing; once more is nothing.
- * Call     from whoever holds the handle; any thread
+ * Call     from whoever holds the handle; any thread. Nobody may be giving the handle up meanwhile, as who awaits it does
+ *          when it ends
  * Waits    no
  */
 FILCH_API void filch_task_cancel(filch_task *task);

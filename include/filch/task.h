@@ -60,12 +60,14 @@ FILCH_API FILCH_CHECK int filch_await(filch_task *task, int *result, filch_deadl
 
 /*
  * Waits until at least `wanted` of the `count` tasks have ended, and says which, in the order in which they ended:
- * their indices, in `order`, which has room for `count`. (asyncio's wait, gather and as_completed: `wanted` is 1, `count`,
- * or anything between.) The handles stay valid; filch_await of one that has ended does not wait.
+ * their indices, in `order`, which has room for `count`. Those that had ended before come first, as they stand in `tasks`;
+ * of two that end on two workers at about the same time either may be first. (asyncio's wait, gather and as_completed:
+ * `wanted` is 1, `count`, or anything between.) The handles stay valid; filch_await of one that has ended does not wait.
  *
  * Returns  how many have ended, `wanted` or more; so many entries of `order` are written
  *          -ETIMEDOUT   `deadline` passed first
  *          -ECANCELED   the caller was cancelled first
+ *          -ESHUTDOWN   one is a task of the process that this one was forked from
  *          -EINVAL      an array or a task is NULL, or `wanted` is more than `count`
  *          -EDEADLK     the caller is one of them
  *          -ENOMEM      no memory (only with more than 16)

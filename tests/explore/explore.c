@@ -478,6 +478,7 @@ void explore_join(unsigned thread) {
     self->state = BLOCKED_JOIN;
     turn(true);
     self->state = RUNNABLE;
+    while (now.threads[thread].stores > 0) flush_one(thread); /* the kernel's part in a thread's end */
 }
 
 /* What pthread.h's functions are called where the library is compiled for the explorer: see CMakeLists.txt. */

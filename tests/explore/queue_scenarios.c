@@ -95,6 +95,28 @@ SCENARIO(runqueue_brim, "pushes at the brim of a ring of four while two thieves 
     settle(first, 2);
 }
 
+static void share_and_rob(void *arg) {
+    for (unsigned i = 0; i < 2; i++) {
+        explore_check(filch__runqueue_share(&queues[0]));
+        rob(arg);
+        filch__runqueue_unshare(&queues[0]);
+    }
+}
+
+SCENARIO(runqueue_plural, "pushes and pops of one who is alone, while another comes, robs and goes, twice") {
+    begin(4);
+    queues[0].alone = true;
+    for (unsigned i = explore_choose(4); i > 0; i--) push_one();
+    unsigned first = explore_start(share_and_rob, (void *)(uintptr_t)1);
+    for (unsigned i = 0; i < 8; i++) {
+        if (explore_choose(3) != 0)
+            push_one();
+        else
+            pop_one(&queues[0]);
+    }
+    settle(first, 1);
+}
+
 /* -------------------------------------------------------------------------------------------------------- inject */
 
 static struct filch__inject inject;

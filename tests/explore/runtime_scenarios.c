@@ -269,7 +269,7 @@ SCENARIO(park_thread, "a thread that is no worker parks; two others give it a ca
 
 static int sleep_a_little(void *arg) {
     (void)arg;
-    int64_t until_ns = filch_now() + 20000;
+    int64_t until_ns = filch_now() + ((int64_t)20000 << explore_choose(16)); /* on several levels of the wheel */
     filch_sleep_until((filch_deadline){until_ns});
     explore_check(filch_now() >= until_ns);
     add_seq_cst(&done, 1);

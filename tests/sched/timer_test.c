@@ -46,7 +46,6 @@ static void clockwork_end(struct clockwork *clockwork) {
     check_int(clockwork->timers.count, 0);
     check(filch__timers_earliest(&clockwork->timers) == INT64_MAX);
     check(filch__inject_pop(&clockwork->runtime->inject) == NULL);
-    filch__timers_fini(&clockwork->timers);
     filch__inject_fini(&clockwork->runtime->inject);
     filch__idle_fini(&clockwork->runtime->idle);
     free(clockwork->runtime);
@@ -67,7 +66,7 @@ static struct entry *entry_fired(struct clockwork *clockwork) {
     if (item == NULL) return NULL;
     struct entry *entry = (struct entry *)(void *)((char *)item_strand(item) - offsetof(struct entry, waiter));
     check_int(entry->waiter.own & WAITER_BITS, WAIT_WORD | WAITER_PARKED | WAITER_EXPIRED);
-    check(entry->timer.timers == NULL);
+    check_int(entry->timer.state, TIMER_OFF);
     check(entry->set); /* once */
     entry->set = false;
     return entry;
@@ -129,32 +128,147 @@ static unsigned model_due(const struct entry *entries, size_t count, int64_t now
     return due;
 }
 
-TEST(timer, fires_what_a_list_would_under_random_setting_removing_and_passing_of_time) {
-    enum { COUNT = 200, STEPS = 100000 };
-    struct filch__random random = racing_random("timer model");
+/* What is told of the earliest is never later than it, and the more thorough answer never the earlier of the two. */
+static void check_earliest(struct clockwork *clockwork, int64_t earliest_ns) {
+    int64_t hint_ns = filch__timers_earliest(&clockwork->timers);
+    int64_t until_ns = filch__timers_sleep_until(&clockwork->timers);
+    check(hint_ns <= until_ns);
+    check(until_ns <= earliest_ns);
+    check((hint_ns == INT64_MAX) == (earliest_ns == INT64_MAX));
+}
+
+/* A time up to some 2^`bits` ns after `now_ns`, or sometimes a little before it. */
+static int64_t time_about(struct filch__random *random, int64_t now_ns, unsigned bits) {
+    int64_t after_ns = (int64_t)(filch__random_next(random) >> (64 - bits));
+    if (after_ns > INT64_MAX - 1 - now_ns) return INT64_MAX - 1;
+    return now_ns + after_ns - racing_below(random, 3);
+}
+
+/* `spread` bits is how far apart times are, `stride` bits how far the time passes at once. */
+static void follow_the_model(struct filch__random *random, uint64_t steps, unsigned spread, unsigned stride) {
+    enum { COUNT = 200 };
     static struct entry entries[COUNT];
+    memset(entries, 0, sizeof entries);
     struct clockwork clockwork;
     clockwork_make(&clockwork);
     int64_t now_ns = 1000, earliest_ns;
-    for (uint64_t step = 0; step < STEPS / RACING_SCALE; step++) {
-        struct entry *entry = &entries[racing_below(&random, COUNT)];
-        uint32_t kind = racing_below(&random, 100);
+    for (uint64_t step = 0; step < steps; step++) {
+        struct entry *entry = &entries[racing_below(random, COUNT)];
+        uint32_t kind = racing_below(random, 100);
         if (kind < 90 && !entry->set) {
-            entry_set(&clockwork, entry, now_ns - 2 + racing_below(&random, 60), step);
+            entry_set(&clockwork, entry, time_about(random, now_ns, 1 + racing_below(random, spread)), step);
         } else if (kind < 60) {
             filch__timer_remove(&clockwork.timers, &entry->timer);
             entry->set = false;
         } else if (kind >= 90) {
-            now_ns += racing_below(&random, 8);
+            int64_t then_ns = time_about(random, now_ns, 1 + racing_below(random, stride));
+            if (then_ns > now_ns) now_ns = then_ns;
+            if (kind >= 95) filch__timers_saw(&clockwork.timers, now_ns);
             unsigned due = model_due(entries, COUNT, now_ns, &earliest_ns);
             check_int(fire(&clockwork, now_ns), due);
         }
         unsigned due = model_due(entries, COUNT, INT64_MAX, &earliest_ns);
         check_int(clockwork.timers.count, due);
-        check_int(filch__timers_earliest(&clockwork.timers), earliest_ns);
+        check_earliest(&clockwork, earliest_ns);
     }
     fire(&clockwork, INT64_MAX - 1);
     clockwork_end(&clockwork);
+}
+
+TEST(timer, fires_what_a_list_would_under_random_setting_removing_and_passing_of_time) {
+    struct filch__random random = racing_random("timer model");
+    follow_the_model(&random, 50000 / RACING_SCALE, 6, 3);
+    for (unsigned spread = 8; spread <= 62; spread += 3) {
+        for (unsigned stride = spread < 20 ? 4 : spread - 16; stride <= spread; stride += 4) {
+            follow_the_model(&random, 3000 / RACING_SCALE, spread, stride);
+        }
+    }
+}
+
+TEST(timer, any_time_is_right_past_or_far) {
+    static const int64_t times_ns[] = {INT64_MIN + 1, -1, 0, 1, INT64_MAX / 2, INT64_MAX - 1};
+    enum { COUNT = sizeof times_ns / sizeof *times_ns };
+    static struct entry entries[COUNT + 1];
+    for (int seen = 0; seen < 2; seen++) {
+        struct clockwork clockwork;
+        clockwork_make(&clockwork);
+        if (seen) filch__timers_saw(&clockwork.timers, INT64_MAX / 4);
+        for (uint64_t i = 0; i < COUNT; i++) entry_set(&clockwork, &entries[i], times_ns[i], i);
+        entry_set(&clockwork, &entries[COUNT], INT64_MAX, COUNT); /* never */
+        check_int(fire(&clockwork, -2), 1);
+        check_int(fire(&clockwork, -1), 1);
+        check_int(fire(&clockwork, 0), 1);
+        check_int(fire(&clockwork, INT64_MAX / 2 - 1), 1);
+        check_int(fire(&clockwork, INT64_MAX / 2), 1);
+        check_int(fire(&clockwork, INT64_MAX - 2), 0);
+        check_int(fire(&clockwork, 5), 0); /* as if the time went back */
+        check_int(fire(&clockwork, INT64_MAX - 1), 1);
+        filch__timer_remove(&clockwork.timers, &entries[COUNT].timer);
+        entries[COUNT].set = false;
+        clockwork_end(&clockwork);
+    }
+}
+
+TEST(timer, who_sleeps_for_one_that_is_alone_wakes_once) {
+    static struct entry entry;
+    struct filch__random random = racing_random("timer alone");
+    int64_t now_ns = 0;
+    struct clockwork clockwork;
+    clockwork_make(&clockwork);
+    for (unsigned bits = 1; bits < 58; bits++) {
+        int64_t at_ns = now_ns + 1 + (int64_t)(filch__random_next(&random) >> (64 - bits));
+        entry_set(&clockwork, &entry, at_ns, bits);
+        check_int(filch__timers_sleep_until(&clockwork.timers), at_ns);
+        check_int(fire(&clockwork, at_ns - 1), 0);
+        check_int(filch__timers_sleep_until(&clockwork.timers), at_ns);
+        check_int(fire(&clockwork, at_ns), 1);
+        now_ns = at_ns;
+    }
+    clockwork_end(&clockwork);
+}
+
+TEST(timer, who_sleeps_for_many_wakes_once_more_for_each_level_at_most) {
+    enum { COUNT = 1000 };
+    static struct entry entries[COUNT];
+    struct filch__random random = racing_random("timer wakes");
+    struct clockwork clockwork;
+    clockwork_make(&clockwork);
+    int64_t base_ns = INT64_C(3600000000000);
+    /* All in one slot of each level that they pass. */
+    for (uint64_t i = 0; i < COUNT; i++) entry_set(&clockwork, &entries[i], base_ns + racing_below(&random, 1000), i);
+    unsigned wakes = 0, fired = 0;
+    while (fired < COUNT) {
+        int64_t until_ns = filch__timers_sleep_until(&clockwork.timers);
+        check(until_ns <= base_ns + 1000);
+        unsigned count = fire(&clockwork, until_ns);
+        if (fired == 0) wakes++;
+        fired += count;
+    }
+    check(wakes <= TIMER_LEVELS + 1);
+    clockwork_end(&clockwork);
+}
+
+TEST(timer, a_million_fire_in_order) {
+    enum { COUNT = 1000000 };
+    uint64_t count = COUNT / RACING_SCALE;
+    struct filch__random random = racing_random("timers, a million");
+    struct entry *entries = entries_make(count);
+    check(entries != NULL);
+    struct clockwork clockwork;
+    clockwork_make(&clockwork);
+    for (int together = 0; together < 2; together++) {
+        for (uint64_t i = 0; i < count; i++) {
+            int64_t at_ns = together ? 30000000000 : (int64_t)racing_below(&random, 2000000000) * 10;
+            entry_set(&clockwork, &entries[i], at_ns, i);
+        }
+        uint64_t fired = 0;
+        for (int64_t now_ns = 0; now_ns <= 30000000000; now_ns += 1000000) fired += fire(&clockwork, now_ns);
+        check_int(fired, count);
+        if (together) break;
+        filch__timers_init(&clockwork.timers);
+    }
+    clockwork_end(&clockwork);
+    free(entries);
 }
 
 TEST(timer, a_hundred_thousand_fire_in_order_half_of_them_removed_first) {
@@ -210,13 +324,79 @@ TEST(timer, removal_may_race_with_firing) {
     check(race.entries != NULL);
     clockwork_make(&race.clockwork);
     for (uint64_t i = 0; i < race.count; i++) {
-        entry_set(&race.clockwork, &race.entries[i], (int64_t)(i * 7919 % race.count), i);
+        entry_set(&race.clockwork, &race.entries[i], (int64_t)(i * 7919 % race.count) * 10000, i);
     }
     struct racing_threads racing;
     racing_start(&racing, 2, remove_at_random, &race);
-    for (int64_t now_ns = 0; now_ns <= (int64_t)race.count; now_ns += 5) fire(&race.clockwork, now_ns);
+    for (int64_t now_ns = 0; now_ns <= (int64_t)race.count * 10000; now_ns += 50000) fire(&race.clockwork, now_ns);
     store_release(&race.done, 1);
     racing_join(&racing);
     clockwork_end(&race.clockwork);
     free(race.entries);
+}
+
+/* Set and removed by their owners, one of two threads each, and fired by two more. */
+struct called {
+    struct filch__timer timer; /* first */
+    ATOMIC(uint32_t) calls;
+};
+
+struct relay {
+    struct filch__timers timers;
+    ATOMIC(int64_t) now_ns;
+    ATOMIC(uint32_t) setting;
+};
+
+static void count_call(struct filch__timer *timer) {
+    add_relaxed(&((struct called *)(void *)timer)->calls, 1); /* FIRED carries it */
+}
+
+static void *fire_on_and_on(void *argument) {
+    struct relay *relay = argument;
+    while (load_acquire(&relay->setting) > 0) {
+        filch__timers_fire(&relay->timers, add_acq_rel(&relay->now_ns, 20000) + 20000);
+    }
+    return NULL;
+}
+
+static void *set_and_remove(void *argument) {
+    enum { COUNT = 32, ROUNDS = 200000 };
+    struct relay *relay = argument;
+    struct called called[COUNT];
+    bool set[COUNT] = {false};
+    struct filch__random random;
+    filch__random_init(&random, filch__random_seed(), 0);
+    memset(called, 0, sizeof called);
+    for (unsigned round = 0; round < ROUNDS / RACING_SCALE; round++) {
+        unsigned i = racing_below(&random, COUNT);
+        if (!set[i]) {
+            called[i].calls = 0; /* the owner's alone now */
+            int64_t at_ns = load_acquire(&relay->now_ns) + (int64_t)(filch__random_next(&random) >> (38 + i % 16));
+            filch__timer_set_call(&relay->timers, &called[i].timer, count_call, at_ns);
+        } else {
+            bool removed = filch__timer_try_remove(&relay->timers, &called[i].timer);
+            filch__timer_remove(&relay->timers, &called[i].timer);
+            check_int(load_acquire(&called[i].calls), removed ? 0 : 1);
+            memset(&called[i].timer, 0x5a, sizeof called[i].timer); /* nobody minds */
+        }
+        set[i] = !set[i];
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (set[i]) filch__timer_remove(&relay->timers, &called[i].timer);
+    }
+    add_acq_rel(&relay->setting, (uint32_t)-1);
+    return NULL;
+}
+
+TEST(timer, each_is_fired_once_or_removed_whoever_sets_removes_and_fires) {
+    static struct relay relay;
+    filch__timers_init(&relay.timers);
+    relay.setting = 2;
+    struct racing_threads setters, firers;
+    racing_start(&setters, 2, set_and_remove, &relay);
+    racing_start(&firers, 2, fire_on_and_on, &relay);
+    racing_join(&setters);
+    racing_join(&firers);
+    check_int(relay.timers.count, 0);
+    check(filch__timers_earliest(&relay.timers) == INT64_MAX);
 }

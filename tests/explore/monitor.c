@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stand-ins for the monitor and the helper threads, of which explored runtimes have none: the monitor goes by a clock, and
+ * what it reads is glances. `filch__runqueue_share`, which it relies on, is explored on its own.
+ */
+#include <stdlib.h>
+
+#include "sched/runtime.h"
+
+int filch__monitor_start(struct filch_runtime *runtime) {
+    (void)runtime;
+    return 0;
+}
+
+void filch__monitor_stop(struct filch_runtime *runtime) {
+    (void)runtime;
+}
+
+void filch__monitor_stir(struct filch_runtime *runtime) {
+    (void)runtime;
+}
+
+void filch__blocking_init(struct filch__blocking *blocking, struct filch_runtime *runtime, unsigned limit) {
+    (void)blocking;
+    (void)runtime;
+    (void)limit;
+}
+
+void filch__blocking_stop(struct filch__blocking *blocking) {
+    (void)blocking;
+}
+
+void filch__block_die(const struct filch__worker *worker, const char *what) {
+    (void)worker;
+    (void)what;
+    abort();
+}
