@@ -117,10 +117,10 @@ static int measures(void *arg) {
     size_t selecting = bytes_in_use(selects, arg);
     printf("bytes of its stack in use by a task that sleeps: %zu; receives, with a deadline: %zu; selects: %zu\n",
            asleep, receiving, selecting);
-#ifndef TEST_SLOW /* sanitizers make frames larger */
-    check(asleep < 1280);
-    check(receiving < 1280);
-    check(selecting < 2816);
+#ifndef TEST_SLOW /* sanitizers make frames larger; so does a compiler that does not optimize, but not that much */
+    check(asleep < 2048);
+    check(receiving < 2048);
+    check(selecting < 3584);
 #endif
     return 0;
 }
