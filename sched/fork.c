@@ -114,7 +114,10 @@ void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
     /* HINT: whoever hints at the task sees the flag, or this strand sees the hint. */
     if (!(load_acquire(&task->flags) & TASK_FORKED)) or_seq_cst(&task->flags, TASK_FORKED);
     worker->deque.hot.region = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
+    void *begun = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
     int result = frame->fn(frame->arg);
+    void *region = filch__here()->region;
+    if (unlikely(region != begun && region != NULL)) filch__region_die_open(region, "a forked call");
     filch__worker_current()->deque.hot.region = NULL;                        /* perhaps another worker by now */
     int64_t word = exchange_acq_rel(&frame->filch__join, JOIN_DONE(result)); /* JOIN */
     if (join_is_waiter(word)) filch__grant(join_waiter(word), 0);

@@ -46,12 +46,22 @@ void filch__region_push(struct filch__worker *worker, struct filch__region *regi
     worker->deque.hot.region = (char *)region + (REGION_OPEN | ((uintptr_t)outer & REGION_CHILD));
 }
 
+void filch__region_must_be_last(struct filch__region *region, const char *call) {
+    void *word = filch__here()->region;
+    bool last = word == NULL ? region->task == NULL : region_is_open(word) && region_of(word) == region;
+    if (likely(last)) return;
+    filch__die("%s: scopes and shields are closed by who opened them, the last one first: %p in task %p \"%s\"", call,
+               (void *)region, (void *)region_task(word), filch_task_name(region_task(word)));
+}
+
+_Noreturn void filch__region_die_open(void *word, const char *what) {
+    struct filch_task *task = region_task(word);
+    filch__die("%s of task %p \"%s\" has ended with a scope or shield open: %p", what, (void *)task,
+               filch_task_name(task), (void *)region_of(word));
+}
+
 void filch__region_pop(struct filch__worker *worker, struct filch__region *region, const char *call) {
-    void *word = worker->deque.hot.region;
-    if (unlikely(!region_is_open(word) || region_of(word) != region)) {
-        filch__die("%s: scopes and shields are closed by who opened them, the last one first: %p in task %p \"%s\"",
-                   call, (void *)region, (void *)region_task(word), filch_task_name(region_task(word)));
-    }
+    filch__region_must_be_last(region, call);
     worker->deque.hot.region = region->outer;
 }
 

@@ -53,6 +53,12 @@ void filch__region_pop(struct filch__worker *worker, struct filch__region *regio
 /* Whether the task itself was cancelled, or one that has called it in place and waits for it, and so on. By a strand of it. */
 bool filch__task_is_cancelled(struct filch_task *task);
 
+/* A function that began with the word `begun` has ended, and `word` is not that: something is still open. */
+_Noreturn void filch__region_die_open(void *word, const char *what);
+
+/* Dies unless `region` is what the caller has opened last. `call`, for the message. */
+void filch__region_must_be_last(struct filch__region *region, const char *call);
+
 /* Whether a strand with this word is cancelled. By the strand itself. */
 bool filch__region_is_cancelled(void *word);
 

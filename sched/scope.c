@@ -328,6 +328,7 @@ int filch_scope_spawn(filch_scope *scope, filch_task **task, filch_fn *fn, void 
                       const filch_task_options *options) {
     if (scope == NULL) return -EINVAL;
     struct filch_runtime *runtime = scope->filch__runtime;
+    if (unlikely(runtime == NULL)) filch__die("scope_spawn: scope %p is not open", (void *)scope);
     struct filch__worker *worker = filch__worker_current();
     struct filch__spawn how = {runtime, worker, scope, __builtin_return_address(0)};
     if (worker != NULL && worker->runtime == runtime) return filch__task_spawn(&how, task, fn, arg, options);
@@ -398,12 +399,14 @@ static bool wait_for_members(struct filch_scope *scope) {
 
 int filch_scope_close(filch_scope *scope) {
     if (scope == NULL) return -EINVAL;
+    filch__region_must_be_last(&scope->filch__region, "scope_close");
     bool waited = wait_for_members(scope);
     if (scope->filch__timers != NULL) filch__timer_remove(scope->filch__timers, &timer_of(scope)->timer);
     unnest(scope);
     struct filch__worker *worker = filch__worker_current();
     bool cancelled_around = waited && filch__cancelled();
     if (worker != NULL) filch__region_pop(worker, &scope->filch__region, "scope_close");
+    scope->filch__runtime = NULL; /* it is closed, as far as that can be told */
     if (scope->filch__failure != 0) return scope->filch__failure;
     uint32_t flags = flags_of(scope);
     return flags & REGION_EXPIRED ? -ETIMEDOUT : flags & REGION_CANCELLED || cancelled_around ? -ECANCELED : 0;

@@ -201,6 +201,8 @@ int filch__task_call(struct filch__worker *worker, struct filch_task *task) {
     bool rare = load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE); /* written by its spawner or its caller */
     bool begins = likely(load_acquire(&task->hints) == 0 && !rare) || !filch__region_is_cancelled(task);
     int result = begins ? task->fn(task->arg) : -ECANCELED;
+    void *region = filch__here()->region; /* none in the child of a fork */
+    if (unlikely(region != task && region != NULL)) filch__region_die_open(region, "the function");
     if (unlikely(load_acquire(&task->extra) != NULL)) filch__locals_end(task);
     return result;
 }

@@ -17,7 +17,8 @@
  *
  * Who owns it. A mutex is unlocked by the task or thread that locked it. A forked call that another worker has taken
  * (filch/fork.h) is an owner apart from its task; several such calls of one task are not told apart, so that one that
- * locks again what it holds is not found out: it waits.
+ * locks again what it holds is not found out: it waits. A task must not end with a mutex locked: that is not found out
+ * either, and whoever has the task's record next passes for the owner.
  *
  * A zeroed mutex is free. Its memory is the caller's, and does not move. The last one to lock and unlock it may end its
  * use by filch_mutex_fini and give the memory away, while the unlock of the one before has not returned yet.

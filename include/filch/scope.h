@@ -2,11 +2,13 @@
 /*
  * Scopes: tasks that end before the block that started them does, and cancellation.
  *
- *     filch_scope scope;
- *     filch_scope_open(&scope, &(filch_scope_options){.deadline = filch_after(FILCH_MS(50))});
- *     filch_scope_spawn(&scope, NULL, fetch, &first, NULL);
- *     filch_scope_spawn(&scope, NULL, fetch, &second, NULL);
- *     int answer = filch_scope_close(&scope);      waits for both; what failed first, or 0
+ *     filch_scope scope;                                         in a task
+ *     int error = filch_scope_open(&scope, &(filch_scope_options){.deadline = filch_after(FILCH_MS(50))});
+ *     if (error != 0) return error;
+ *     error = filch_scope_spawn(&scope, NULL, fetch, &first, NULL);
+ *     if (error == 0) error = filch_scope_spawn(&scope, NULL, fetch, &second, NULL);
+ *     filch_scope_fail(&scope, error);                           0 is nothing
+ *     return filch_scope_close(&scope);                          waits for both; what failed first, or 0
  *
  * What belongs to a scope: the tasks spawned into it, what they call, and what its opener calls until it closes it;
  * scopes opened there are nested in it. A task that is spawned by filch_spawn belongs to none, wherever its spawner is.
@@ -75,7 +77,7 @@ typedef struct filch_scope {
 
 /*
  * Opens a scope in the caller's memory. It must be closed by who opened it, before the function that owns the memory
- * returns; scopes and shields are closed in the reverse order.
+ * returns; scopes and shields are closed in the reverse order. A task whose function returns with one open aborts.
  *
  * Returns  0
  *          -EINVAL   `scope` is NULL, or an option is out of range
@@ -119,7 +121,8 @@ FILCH_API int filch_scope_close(filch_scope *scope);
 FILCH_API void filch_scope_cancel(filch_scope *scope);
 
 /*
- * As if a task of the scope had failed with `error`, a negative errno: for what its opener does itself.
+ * As if a task of the scope had failed with `error`, a negative errno: for what its opener does itself. An `error` that is
+ * not negative is nothing.
  * From whoever knows that the scope is open; does not wait.
  */
 FILCH_API void filch_scope_fail(filch_scope *scope, int error);

@@ -51,7 +51,8 @@ FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg
  *          -EINVAL      `task` is NULL
  *          -EDEADLK     the caller is this task
  *          -ESHUTDOWN   the task is one of the process that this one was forked from
- * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts)
+ * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts, as far as it can be
+ *          told: the record of a handle that was given up may be another task's by then)
  * Waits    yes; a task may continue on another worker. Where there is no memory for a stack on which the worker could run
  *          others meanwhile, until there is
  * Orders   all that the task did, before what follows this call

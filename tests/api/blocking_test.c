@@ -167,6 +167,10 @@ static int stand_in_line(void *arg) {
     return filch_blocking(take_place, arg, NULL, FILCH_NEVER);
 }
 
+static int is_waiting(const filch_task_info *info, void *arg) {
+    return info->task == arg && info->state == FILCH_TASK_WAITING;
+}
+
 static int call_one_after_the_other(void *arg) {
     (void)arg;
     struct line line = {0};
@@ -175,9 +179,8 @@ static int call_one_after_the_other(void *arg) {
     while (atomic_load(&line.gate.inside) == 0) filch_yield();
     for (int i = 0; i < 16; i++) {
         places[i] = (struct in_line){&line, i};
-        uint64_t parks = stats_here().parks; /* until it has parked: nobody else does meanwhile */
         tasks[i] = start(stand_in_line, &places[i]);
-        while (stats_here().parks == parks) filch_yield();
+        while (filch_task_each(filch_runtime_current(), is_waiting, tasks[i]) == 0) filch_yield();
     }
     check_int(atomic_load(&line.count), 0);
     check_int(stats_here().blocking_threads, 1);

@@ -828,3 +828,53 @@ TEST(scope, any_one_request_for_memory_may_fail) {
         }
     }
 }
+
+/* ----------------------------------------------------------------------------------------------- left open, not open */
+
+static int leave_open(void *arg) {
+    (void)arg;
+    filch_scope scope;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    return 0;
+}
+
+TEST_DIES(scope, a_task_that_ends_with_a_scope_open_aborts, "has ended with a scope or shield open") {
+    filch_run(leave_open, NULL, &(filch_options){.workers = 1});
+}
+
+static int leave_shielded(void *arg) {
+    filch_shield_begin(arg);
+    return 0;
+}
+
+TEST_DIES(scope, a_task_that_ends_with_a_shield_open_aborts, "has ended with a scope or shield open") {
+    filch_shield shield;
+    filch_run(leave_shielded, &shield, &(filch_options){.workers = 1});
+}
+
+static int close_it(void *arg) {
+    return filch_scope_close(arg);
+}
+
+static int closed_by_a_member(void *arg) {
+    filch_scope scope;
+    (void)arg;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    check_int(filch_scope_spawn(&scope, NULL, close_it, &scope, NULL), 0);
+    return filch_scope_close(&scope);
+}
+
+TEST_DIES(scope, a_task_that_closes_the_scope_it_is_in_aborts, "are closed by who opened them") {
+    filch_run(closed_by_a_member, NULL, &(filch_options){.workers = 1});
+}
+
+static int spawn_after_close(void *arg) {
+    filch_scope scope;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    check_int(filch_scope_close(&scope), 0);
+    return filch_scope_spawn(&scope, NULL, close_it, arg, NULL);
+}
+
+TEST_DIES(scope, spawning_into_a_scope_that_was_closed_aborts, "is not open") {
+    filch_run(spawn_after_close, NULL, &(filch_options){.workers = 1});
+}
