@@ -162,7 +162,7 @@ int filch_await(filch_task *task, int *result, filch_deadline deadline) {
 }
 
 void filch_task_detach(filch_task *task) {
-    if (task == NULL) return;
+    if (task == NULL || filch__runtime_is_parents(task->runtime)) return;
     uintptr_t end = TASK_END_OPEN;
     if (cas_acq_rel(&task->end, &end, TASK_END_DETACHED)) return;
     if (end != TASK_END_ENDED) die_of_second_awaiter(task, end);

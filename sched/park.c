@@ -194,6 +194,7 @@ uint32_t filch__park_cancellable(struct filch__waiter *waiter, filch_deadline de
 /* A worker of the runtime keeps it alive by being one; anyone else must enter it before the waiter can go on. */
 static void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
     struct filch_runtime *runtime = waiter->runtime;
+    if (unlikely(filch__runtime_is_parents(runtime))) return; /* a copy of who waits there */
     filch__runtime_enter(runtime);
     if (is_parked_alone(add_acq_rel(waiter->word, cause))) { /* CAUSE, SAVED */
         filch__inject_push(&runtime->inject, item_of_strand(waiter));

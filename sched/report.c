@@ -46,6 +46,7 @@ static void add_monitor(filch_stats *stats, struct filch_runtime *runtime) {
 
 int filch_runtime_stats(filch_runtime *runtime, filch_stats *stats) {
     if (runtime == NULL || stats == NULL) return -EINVAL;
+    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
     *stats = (filch_stats){.workers = runtime->worker_count, .guard_mprotect = runtime->stacks.guard_mprotect};
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) add_worker(stats, filch__runtime_worker(runtime, i));
@@ -114,6 +115,7 @@ static int each_record(void *record, void *argument) {
 
 int filch_task_each(filch_runtime *runtime, int (*visit)(const filch_task_info *info, void *arg), void *arg) {
     if (runtime == NULL || visit == NULL) return -EINVAL;
+    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
     struct each each = {runtime, visit, arg};
     return filch__slab_each(&runtime->tasks, each_record, &each);
 }

@@ -173,7 +173,7 @@ void filch__runtime_cancel_again(struct filch_runtime *runtime) {
 }
 
 void filch_runtime_cancel(filch_runtime *runtime) {
-    if (runtime == NULL) return;
+    if (runtime == NULL || filch__runtime_is_parents(runtime)) return;
     filch__runtime_enter(runtime);
     store_seq_cst(&runtime->cancelled, 1);
     /*
@@ -186,7 +186,7 @@ void filch_runtime_cancel(filch_runtime *runtime) {
 }
 
 void filch_task_cancel(filch_task *task) {
-    if (task == NULL) return;
+    if (task == NULL || filch__runtime_is_parents(task->runtime)) return;
     uintptr_t end = load_acquire(&task->end);
     if (end == TASK_END_ENDED) return;
     if (unlikely(end == TASK_END_GONE)) {
@@ -306,6 +306,7 @@ int filch_scope_open(filch_scope *scope, const filch_scope_options *options) {
     filch_runtime *runtime = worker != NULL ? worker->runtime : options->runtime;
     if (runtime == NULL) return -EPERM;
     if (worker != NULL && options->runtime != NULL && options->runtime != runtime) return -EINVAL;
+    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     *scope = (struct filch_scope){.filch__runtime = runtime, .filch__name = options->name};
     scope->filch__policy = options->policy;
     if (worker != NULL) {

@@ -272,7 +272,8 @@ void filch_yield(void) {
 }
 
 void filch__spend_last(void) {
-    filch_yield();
+    struct filch__worker *worker = filch__worker_current();
+    if (worker->block_depth == 0) filch_yield(); /* else it has been promised that nothing gives way */
     filch__here()->budget = BUDGET;
 }
 

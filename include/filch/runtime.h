@@ -3,7 +3,7 @@
  * A runtime: some worker threads and the tasks they run. A process may have several; they share nothing.
  * Most programs have one and never name it: filch_run makes it, runs the main task in it, and ends it.
  *
- * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN, and what would
+ * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN or do nothing, and what would
  * wait for its tasks, or a task's function that returns, ends the child with a line on standard error. The child should
  * exec or _exit; it may make runtimes of its own.
  *
@@ -142,6 +142,7 @@ typedef struct filch_task_info {
  *
  * Returns  0, or what `visit` returned last
  *          -EINVAL   `runtime` or `visit` is NULL
+ *          -ESHUTDOWN   the runtime is one of the process that this one was forked from
  * Call     from any thread or task; `visit` may do anything but end the runtime
  * Waits    no, but for `visit`
  */
@@ -153,6 +154,7 @@ FILCH_API int filch_task_each(filch_runtime *runtime, int (*visit)(const filch_t
  *
  * Returns  how many tasks there were
  *          -EINVAL   `runtime` is NULL
+ *          -ESHUTDOWN   as filch_task_each
  *          -errno    write(2) failed
  * Call     from any thread or task; tasks that start or end meanwhile may be missed
  * Waits    only as write(2) does

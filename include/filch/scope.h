@@ -83,6 +83,7 @@ typedef struct filch_scope {
  *          -EINVAL   `scope` is NULL, or an option is out of range
  *          -ENOMEM   no memory; the scope is not open
  *          -EPERM    the caller is no task, and the options name no runtime
+ *          -ESHUTDOWN   the runtime is one of the process that this one was forked from
  * Call     from a task, or from any thread that names a runtime (whose own waiting calls are then not cancelled)
  * Waits    no
  * Keeps    `scope` until it is closed

@@ -43,7 +43,7 @@ typedef struct filch_stats {
 /*
  * Reads the counters of `runtime` into `*stats`.
  *
- * Returns  0, or -EINVAL where an argument is NULL
+ * Returns  0, or -EINVAL where an argument is NULL, or -ESHUTDOWN in the child of a fork
  * Call     from any thread
  * Waits    no
  */

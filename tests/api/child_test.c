@@ -37,15 +37,26 @@ static int wait_status(pid_t child) {
     } while (0)
 
 static int sleeper(void *arg) {
+    return filch_event_wait(arg, filch_after(FILCH_SEC(1000)));
+}
+
+static int see(const filch_task_info *info, void *arg) {
+    (void)info, (void)arg;
+    return 1;
+}
+
+static int is_waiting(const filch_task_info *info, void *arg) {
     (void)arg;
-    return filch_sleep(FILCH_SEC(1000));
+    return info->state == FILCH_TASK_WAITING;
 }
 
 TEST(child, calls_on_the_parents_runtime_are_refused_and_its_own_works) {
     filch_runtime *runtime;
     filch_task *task;
     check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 2}), 0);
-    check_int(filch_runtime_spawn(runtime, &task, sleeper, NULL, NULL), 0);
+    filch_event the_event = FILCH_EVENT_INIT, *event = &the_event;
+    check_int(filch_runtime_spawn(runtime, &task, sleeper, event, NULL), 0);
+    while (filch_task_each(runtime, is_waiting, NULL) == 0) filch_yield();
     pid_t child = fork();
     if (child == 0) {
         filch_task *other;
@@ -54,9 +65,15 @@ TEST(child, calls_on_the_parents_runtime_are_refused_and_its_own_works) {
         must(filch_runtime_destroy(runtime) == -ESHUTDOWN);
         must(filch_await(task, NULL, FILCH_NEVER) == -ESHUTDOWN);
         filch_scope scope;
-        must(filch_scope_open(&scope, &(filch_scope_options){.runtime = runtime}) == 0);
-        must(filch_scope_spawn(&scope, NULL, nothing, NULL, NULL) == -ESHUTDOWN);
-        must(filch_scope_close(&scope) == 0);
+        must(filch_scope_open(&scope, &(filch_scope_options){.runtime = runtime}) == -ESHUTDOWN);
+        filch_stats stats;
+        must(filch_runtime_stats(runtime, &stats) == -ESHUTDOWN);
+        must(filch_task_each(runtime, see, NULL) == -ESHUTDOWN);
+        must(filch_runtime_report(runtime, STDERR_FILENO) == -ESHUTDOWN);
+        filch_runtime_cancel(runtime);
+        filch_task_cancel(task);
+        filch_task_detach(task);
+        filch_event_set(event); /* that a task of the parent's waits for */
         must(run_in_child(2));
         _exit(0);
     }
