@@ -582,3 +582,26 @@ static int end_without_begin(void *arg) {
 TEST_DIES(block, an_end_without_a_begin_aborts, "without filch_block_begin") {
     filch_run(end_without_begin, NULL, &(filch_options){.workers = 1});
 }
+
+static int come_and_go(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+static int try_while_blocked(void *arg) {
+    filch_task *other = start(come_and_go, NULL); /* to give way to */
+    filch_block_begin();
+    int value;
+    for (int i = 0; i < 1000; i++) check_int(filch_chan_recv(arg, &value, (filch_deadline){0}), -ETIMEDOUT);
+    filch_block_end();
+    await(other);
+    return 0;
+}
+
+/* Nor is the turn that many such calls in a row give to others. */
+TEST(block, a_call_that_need_not_wait_is_no_wait_however_often_it_is_made) {
+    filch_chan *chan;
+    check_int(filch_chan_create(&chan, sizeof(int), 1), 0);
+    check_int(filch_run(try_while_blocked, chan, &(filch_options){.workers = 1, .no_monitor = true}), 0);
+    filch_chan_destroy(chan);
+}
