@@ -14,6 +14,7 @@ void filch_cond_init(filch_cond *cond) {
 }
 
 void filch_cond_fini(filch_cond *cond) {
+    if (cond == NULL) return;
     filch__latch_take(&cond->filch__latch); /* a signal may still be about to leave it */
     if (!filch__waitlist_is_empty(&cond->filch__waiters))
         filch__die("cond_fini: condition %p is waited for", (void *)cond);

@@ -15,6 +15,7 @@ void filch_event_init(filch_event *event) {
 }
 
 void filch_event_fini(filch_event *event) {
+    if (event == NULL) return;
     filch__latch_take(&event->filch__latch); /* who set it may still be about to leave it */
     if (!filch__waitlist_is_empty(&event->filch__waiters))
         filch__die("event_fini: event %p is waited for", (void *)event);

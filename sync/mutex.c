@@ -62,6 +62,7 @@ void filch_mutex_init(filch_mutex *mutex) {
 }
 
 void filch_mutex_fini(filch_mutex *mutex) {
+    if (mutex == NULL) return;
     char text[OWNER_TEXT];
     filch__latch_take(&mutex->filch__latch); /* an unlock may still be about to leave it */
     uintptr_t owner = owner_of(mutex);

@@ -26,6 +26,7 @@ void filch_once_init(filch_once *once) {
 }
 
 void filch_once_fini(filch_once *once) {
+    if (once == NULL) return;
     filch__latch_take(&once->filch__latch); /* the end of a call may still be about to leave it */
     if (load_relaxed(&once->filch__state) == RUNNING) filch__die("once_fini: once %p is being run", (void *)once);
     filch__latch_leave(&once->filch__latch);

@@ -19,6 +19,7 @@ void filch_rwlock_init(filch_rwlock *lock) {
 }
 
 void filch_rwlock_fini(filch_rwlock *lock) {
+    if (lock == NULL) return;
     char text[OWNER_TEXT];
     filch__latch_take(&lock->filch__latch); /* an unlock may still be about to leave it */
     if (lock->filch__writer != 0) {

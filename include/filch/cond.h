@@ -45,7 +45,10 @@ typedef struct filch_cond {
 /* Makes a condition variable in the caller's memory, as FILCH_COND_INIT does. Does not wait. */
 FILCH_API void filch_cond_init(filch_cond *cond);
 
-/* Ends the use of `cond`: its memory is the caller's. Aborts if it is waited for. From any thread; does not wait. */
+/*
+ * Ends the use of `cond`: its memory is the caller's. Aborts if it is waited for. NULL is nothing. From any
+ * thread; does not wait.
+ */
 FILCH_API void filch_cond_fini(filch_cond *cond);
 
 /*

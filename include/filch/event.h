@@ -31,7 +31,10 @@ typedef struct filch_event {
 /* Makes an event that is not set in the caller's memory, as FILCH_EVENT_INIT does. Does not wait. */
 FILCH_API void filch_event_init(filch_event *event);
 
-/* Ends the use of `event`: its memory is the caller's. Aborts if it is waited for. From any thread; does not wait. */
+/*
+ * Ends the use of `event`: its memory is the caller's. Aborts if it is waited for. NULL is nothing. From any
+ * thread; does not wait.
+ */
 FILCH_API void filch_event_fini(filch_event *event);
 
 /*

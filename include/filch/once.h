@@ -35,7 +35,10 @@ typedef struct filch_once {
 /* Makes a fresh one in the caller's memory, as FILCH_ONCE_INIT does. Does not wait. */
 FILCH_API void filch_once_init(filch_once *once);
 
-/* Ends the use of `once`: its memory is the caller's. Aborts if its function runs. From any thread; does not wait. */
+/*
+ * Ends the use of `once`: its memory is the caller's. Aborts if its function runs. NULL is nothing. From any
+ * thread; does not wait.
+ */
 FILCH_API void filch_once_fini(filch_once *once);
 
 /*

@@ -239,3 +239,17 @@ static int end_while_waited_for(void *arg) {
 TEST_DIES(event, ending_the_use_of_one_that_is_waited_for_aborts, "is waited for") {
     run_with(1, end_while_waited_for, NULL);
 }
+
+TEST(event, ending_the_use_of_nothing_is_nothing) {
+    filch_mutex_fini(NULL);
+    filch_cond_fini(NULL);
+    filch_rwlock_fini(NULL);
+    filch_once_fini(NULL);
+    filch_event_fini(NULL);
+    filch_sem_fini(NULL);
+    filch_barrier_fini(NULL);
+    filch_wait_group_fini(NULL);
+    filch_future_fini(NULL);
+    filch_queue_fini(NULL);
+    filch_chan_destroy(NULL);
+}
