@@ -2,10 +2,10 @@
 /*
  * What every public header needs: linkage, attributes, the error convention, the type of a task's function.
  *
- * Errors. Functions return 0, a count, or a negative errno (-EINVAL; include <errno.h> for the names). The library neither reads nor writes `errno`,
- * and a caller must not read `errno` after a call that may wait: the task may have continued on another thread, and
- * compilers keep the address of the old thread's errno. The same holds for any thread-local variable and for
- * pthread_self(): read them again, in another function, after a call that may wait.
+ * Errors. Functions return 0, a count, or a negative errno (-EINVAL; include <errno.h> for the names). The library
+ * neither reads nor writes `errno`, and a caller must not read `errno` after a call that may wait: the task may have
+ * continued on another thread, and compilers keep the address of the old thread's errno. The same holds for any
+ * thread-local variable and for pthread_self(): read them again, in another function, after a call that may wait.
  *
  * A programmer's error that can be told (awaiting a task twice) ends the process by abort(), after one line on standard
  * error that names the rule, the object and the task.

@@ -3,9 +3,9 @@
  * A runtime: some worker threads and the tasks they run. A process may have several; they share nothing.
  * Most programs have one and never name it: filch_run makes it, runs the main task in it, and ends it.
  *
- * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN or do nothing, and what would
- * wait for its tasks, or a task's function that returns, ends the child with a line on standard error. The child should
- * exec or _exit; it may make runtimes of its own.
+ * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN or do nothing,
+ * and what would wait for its tasks for ever, or a task's function that returns, ends the child with a line on standard
+ * error. The child should exec or _exit; it may make runtimes of its own.
  *
  * C++: a task's function must not let an exception out. A task that waits inside a `catch` keeps the exception it handles.
  */
