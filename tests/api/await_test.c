@@ -35,7 +35,7 @@ static void group_begin(struct group *group, int count) {
     check(group->events != NULL && group->tasks != NULL && group->order != NULL);
     for (int i = 0; i < count; i++) {
         filch_event_init(&group->events[i]);
-        group->tasks[i] = spawn_task(wait_for_event, &group->events[i]);
+        group->tasks[i] = start(wait_for_event, &group->events[i]);
     }
 }
 
@@ -94,7 +94,7 @@ static int order_of_ends(void *arg) {
         struct group group;
         group_begin(&group, sizes[s]);
         struct ender ender = {&group, sizes[s] - 1, -1, sizes[s]}; /* the last first */
-        filch_task *task = spawn_task(end_in_turn, &ender);
+        filch_task *task = start(end_in_turn, &ender);
         check_int(await_group(&group, sizes[s], FILCH_NEVER), sizes[s]);
         check_order(&group, sizes[s]);
         bool alone = filch_runtime_workers(filch_runtime_current()) == 1; /* else they end at about the same time */
@@ -118,7 +118,7 @@ static int any_of_them(void *arg) {
         group_begin(&group, sizes[s]);
         int which = sizes[s] / 2;
         struct ender ender = {&group, which, 1, 1};
-        filch_task *task = spawn_task(end_in_turn, &ender);
+        filch_task *task = start(end_in_turn, &ender);
         check_int(await_group(&group, 1, FILCH_NEVER), 1);
         check_int(group.order[0], which);
         check_int(await_group(&group, 0, FILCH_NEVER), 1); /* none is wanted, one has ended */
@@ -141,7 +141,7 @@ static int some_of_them(void *arg) {
         end_one(&group, 3); /* has ended before the call */
         while (!filch_task_done(group.tasks[3])) filch_yield();
         struct ender ender = {&group, 5, 1, 4};
-        filch_task *task = spawn_task(end_in_turn, &ender);
+        filch_task *task = start(end_in_turn, &ender);
         ssize_t ended = await_group(&group, 4, FILCH_NEVER);
         check(ended == 4 || ended == 5);
         check_order(&group, ended);
@@ -162,7 +162,7 @@ static int as_completed(void *arg) {
     enum { COUNT = 30 };
     filch_task *tasks[COUNT];
     size_t order[COUNT], left = COUNT;
-    for (int i = 0; i < COUNT; i++) tasks[i] = spawn_task(return_it, (void *)(intptr_t)1);
+    for (int i = 0; i < COUNT; i++) tasks[i] = start(return_it, (void *)(intptr_t)1);
     int sum = 0;
     while (left > 0) {
         ssize_t ended = filch_await_n(tasks, left, 1, order, FILCH_NEVER);
@@ -223,7 +223,7 @@ static int is_cancelled(void *arg) {
     for (int s = 1; s < SIZES; s++) {
         struct group group;
         group_begin(&group, sizes[s]);
-        filch_task *awaiter = spawn_task(await_two_of_group, &group);
+        filch_task *awaiter = start(await_two_of_group, &group);
         filch_sleep(FILCH_US(200));
         filch_task_cancel(awaiter);
         int result = result_of(awaiter);
@@ -274,7 +274,7 @@ static int race_ends(void *arg) {
         filch_task *tasks[40];
         size_t count = 1 + chance(&random, 40);
         for (size_t i = 0; i < count; i++) {
-            tasks[i] = spawn_task(end_at_random, (void *)(uintptr_t)(random + i * 77));
+            tasks[i] = start(end_at_random, (void *)(uintptr_t)(random + i * 77));
         }
         for (int i = 0; i < 3; i++) await_at_random(tasks, count, &random);
         for (size_t i = 0; i < count; i++) check_int(result_of(tasks[i]), 3);
@@ -284,7 +284,7 @@ static int race_ends(void *arg) {
 
 static int race_in_parallel(void *arg) {
     filch_task *tasks[4];
-    for (uintptr_t i = 0; i < 4; i++) tasks[i] = spawn_task(race_ends, (void *)i);
+    for (uintptr_t i = 0; i < 4; i++) tasks[i] = start(race_ends, (void *)i);
     for (int i = 0; i < 4; i++) check_int(result_of(tasks[i]), 0);
     (void)arg;
     return 0;
@@ -380,7 +380,7 @@ TEST(await_n, bad_arguments_and_want_of_memory_are_answered) {
 
 static int await_one_twice(void *arg) {
     (void)arg;
-    filch_task *task = spawn_task(sleep_for_ever, NULL), *twice[] = {task, task};
+    filch_task *task = start(sleep_for_ever, NULL), *twice[] = {task, task};
     size_t order[2];
     return (int)filch_await_n(twice, 2, 1, order, FILCH_NEVER);
 }
@@ -395,8 +395,8 @@ static int await_for_ever(void *arg) {
 
 static int await_awaited(void *arg) {
     (void)arg;
-    filch_task *task = spawn_task(sleep_for_ever, NULL);
-    spawn_task(await_for_ever, task);
+    filch_task *task = start(sleep_for_ever, NULL);
+    start(await_for_ever, task);
     filch_sleep(FILCH_MS(1));
     size_t order[1];
     return (int)filch_await_n(&task, 1, 1, order, FILCH_NEVER);
@@ -408,7 +408,7 @@ TEST_DIES(await_n, a_task_that_another_awaits_aborts, "is awaited by another") {
 
 static int await_gone(void *arg) {
     (void)arg;
-    filch_task *task = spawn_task(return_it, NULL);
+    filch_task *task = start(return_it, NULL);
     check_int(result_of(task), 0);
     size_t order[1];
     return (int)filch_await_n(&task, 1, 1, order, FILCH_NEVER);

@@ -47,7 +47,7 @@ static int return_seven(void *arg) {
 
 static int cancel_ended(void *arg) {
     (void)arg;
-    filch_task *task = spawn_task(return_seven, NULL);
+    filch_task *task = start(return_seven, NULL);
     while (!filch_task_done(task)) filch_yield();
     filch_task_cancel(task);
     check_int(result_of(task), 7);
@@ -76,7 +76,7 @@ static int compute(void *arg) {
 static int cancel_running(void *arg) {
     (void)arg;
     struct running running = {false, false};
-    filch_task *task = spawn_task(compute, &running);
+    filch_task *task = start(compute, &running);
     while (!atomic_load(&running.begun)) filch_yield();
     check(!filch_cancelled());
     filch_task_cancel(task);
@@ -126,7 +126,7 @@ static int cancel_each_kind(void *arg) {
         struct waits waits;
         waits_begin(&waits);
         struct waiter waiter = {.waits = &waits, .wait = wait_kinds[i]};
-        filch_task *task = spawn_task(wait_then_try_all, &waiter);
+        filch_task *task = start(wait_then_try_all, &waiter);
         if (i % 2 == 0)
             filch_sleep(FILCH_MS(1)); /* it waits by now, mostly; or else it has just begun, or not at all */
         filch_task_cancel(task);
@@ -163,7 +163,7 @@ static int try_what_is_ready(void *arg) {
     check_int(filch_queue_try_put(&queue, &value), 0);
     check_int(filch_future_init(&future), 0);
     check_int(filch_future_set(&future, 1, NULL), 0);
-    filch_task *ended = spawn_task(return_seven, NULL);
+    filch_task *ended = start(return_seven, NULL);
     while (!filch_task_done(ended)) filch_yield();
 
     filch_scope scope;
@@ -233,7 +233,7 @@ static int await_down(void *arg) {
         answer = filch_sleep_until(FILCH_NEVER);
         check_int(answer, -ECANCELED);
     } else {
-        filch_task *task = spawn_task(await_down, &below);
+        filch_task *task = start(await_down, &below);
         if (link->chain->parked) {
             while (!filch_task_done(task) && atomic_load(&link->chain->left) > link->depth)
                 filch_yield(); /* it has begun */
@@ -255,7 +255,7 @@ static int cancel_chain(void *arg) {
     for (int round = 0; round < 20; round++) {
         struct chain chain = {.depth = 6, .parked = arg != NULL, .left = 7};
         struct link top = {&chain, 6};
-        filch_task *task = spawn_task(await_down, &top);
+        filch_task *task = start(await_down, &top);
         until_tasks_wait(filch_runtime_current(), 7); /* only who waits hands it on */
         filch_task_cancel(task);
         check_int(result_of(task), -ECANCELED);
@@ -280,9 +280,9 @@ static int deadline_does_not_forward(void *arg) {
     (void)arg;
     filch_event event;
     filch_event_init(&event);
-    filch_task *inner = spawn_task(wait_for_event, &event);
+    filch_task *inner = start(wait_for_event, &event);
     filch_yield();
-    filch_task *outer = spawn_task(await_with_deadline, inner);
+    filch_task *outer = start(await_with_deadline, inner);
     filch_sleep(FILCH_MS(1));
     filch_task_cancel(outer);
     check_int(result_of(outer), -ECANCELED);
@@ -306,7 +306,7 @@ static int scope_does_not_forward(void *arg) {
     (void)arg;
     filch_event event;
     filch_event_init(&event);
-    filch_task *inner = spawn_task(wait_for_event, &event), *outer;
+    filch_task *inner = start(wait_for_event, &event), *outer;
     filch_scope scope;
     check_int(filch_scope_open(&scope, NULL), 0);
     check_int(filch_scope_spawn(&scope, &outer, await_in_scope, inner, NULL), 0);
@@ -335,7 +335,7 @@ static int own_a_sleeper(void *arg) {
 }
 
 static int await_owner(void *arg) {
-    filch_task *owner = spawn_task(own_a_sleeper, arg);
+    filch_task *owner = start(own_a_sleeper, arg);
     int result = 0, answer = filch_await(owner, &result, FILCH_NEVER);
     if (answer == -ECANCELED) {
         filch_shield shield;
@@ -351,7 +351,7 @@ static int cancel_above_a_scope(void *arg) {
     (void)arg;
     for (int round = 0; round < 20; round++) {
         atomic_bool opened = false;
-        filch_task *task = spawn_task(await_owner, &opened);
+        filch_task *task = start(await_owner, &opened);
         until_tasks_wait(filch_runtime_current(), 3); /* the awaiter, the owner and its member */
         filch_task_cancel(task);
         check_int(result_of(task), 3);
@@ -494,7 +494,7 @@ static int cancel_forks(void *arg) {
         struct waits waits;
         waits_begin(&waits);
         struct forks forks = {.waits = &waits};
-        filch_task *task = spawn_task(round % 2 == 0 ? fork_in_task : fork_in_scopes, &forks);
+        filch_task *task = start(round % 2 == 0 ? fork_in_task : fork_in_scopes, &forks);
         while (atomic_load(&forks.begun) == 0) filch_yield();
         filch_sleep(FILCH_MS(1)); /* thieves have taken some by now */
         filch_task_cancel(task);
@@ -533,7 +533,7 @@ static int cancel_owners(void *arg) {
     (void)arg;
     for (int round = 0; round < 10; round++) {
         atomic_uint begun = 0;
-        filch_task *task = spawn_task(fork_owners, &begun);
+        filch_task *task = start(fork_owners, &begun);
         while (atomic_load(&begun) == 0) filch_yield();
         if (round % 2 == 0) filch_sleep(FILCH_US(300));
         filch_task_cancel(task);
@@ -619,7 +619,7 @@ static int clean_up_in_shield(void *arg) {
 }
 
 static int cancel_who_cleans_up(void *arg) {
-    filch_task *task = spawn_task(clean_up_in_shield, arg);
+    filch_task *task = start(clean_up_in_shield, arg);
     filch_sleep(FILCH_MS(1));
     filch_task_cancel(task);
     int result = result_of(task);
@@ -653,7 +653,7 @@ static int join_while_cancelled(void *arg) {
 static int cancel_joiner(void *arg) {
     (void)arg;
     atomic_uint count = 0;
-    filch_task *task = spawn_task(join_while_cancelled, &count);
+    filch_task *task = start(join_while_cancelled, &count);
     filch_sleep(FILCH_MS(1));
     filch_task_cancel(task);
     int result = result_of(task);
@@ -669,7 +669,7 @@ TEST(cancel, a_join_is_not_cut_short) {
 
 static int cancel_given_up(void *arg) {
     (void)arg;
-    filch_task *task = spawn_task(return_seven, NULL);
+    filch_task *task = start(return_seven, NULL);
     check_int(result_of(task), 7);
     filch_task_cancel(task);
     return 0;
@@ -767,14 +767,14 @@ static int raise_storm(void *arg) {
     waits_begin(&storm->waits);
     for (int i = 0; i < storm->count; i++) {
         selves[i] = (struct storm_task){storm, (uint32_t)i * 2654435761u};
-        storm->tasks[i] = spawn_task(wait_until_cancelled, &selves[i]);
+        storm->tasks[i] = start(wait_until_cancelled, &selves[i]);
         if (i % 16 == 0) filch_yield();
     }
     if (storm->all_begin) filch_sleep(FILCH_MS(5));
     pthread_t threads[STORM_THREADS];
     filch_task *cancellers[STORM_CANCELLERS];
     for (int i = 0; i < STORM_THREADS; i++) check_int(pthread_create(&threads[i], NULL, cancel_storm_thread, storm), 0);
-    for (int i = 0; i < STORM_CANCELLERS; i++) cancellers[i] = spawn_task(cancel_all_of_storm, storm);
+    for (int i = 0; i < STORM_CANCELLERS; i++) cancellers[i] = start(cancel_all_of_storm, storm);
     for (int i = 0; i < STORM_CANCELLERS; i++) check_int(result_of(cancellers[i]), 0);
     for (int i = 0; i < STORM_THREADS; i++) pthread_join(threads[i], NULL);
     for (int i = 0; i < storm->count; i++) {

@@ -177,11 +177,11 @@ static int stop_at_third(const filch_task_info *info, void *arg) {
 static int visits_stop(void *arg) {
     (void)arg;
     filch_task *tasks[10];
-    for (int i = 0; i < 10; i++) tasks[i] = spawn_task(sleep_for_ever, NULL);
+    for (int i = 0; i < 10; i++) tasks[i] = start(sleep_for_ever, NULL);
     int visits = 0;
     check_int(filch_task_each(filch_runtime_current(), stop_at_third, &visits), 77);
     check_int(visits, 3);
-    filch_task *awaiter = spawn_task(await_cancelled_too, tasks[0]);
+    filch_task *awaiter = start(await_cancelled_too, tasks[0]);
     for (int i = 1; i < 10; i++) {
         filch_task_cancel(tasks[i]);
         check_int(result_of(tasks[i]), -ECANCELED);
@@ -220,7 +220,7 @@ static int sleep_a_little(void *arg) {
 static int visit_and_wait(const filch_task_info *info, void *arg) {
     (void)info;
     check_int(filch_sleep(1000), 0);
-    check_int(result_of(spawn_task(sleep_a_little, NULL)), 0);
+    check_int(result_of(start(sleep_a_little, NULL)), 0);
     ++*(int *)arg;
     return 0;
 }
@@ -301,7 +301,7 @@ static int play_all(void *arg) {
     for (int i = 0; i < PAIRS; i++) {
         for (int side = 0; side < 2; side++) {
             players[i][side] = (struct player){storm, i, side, 300 / TEST_SCALE};
-            storm->tasks[i][side] = spawn_task(play, &players[i][side]);
+            storm->tasks[i][side] = start(play, &players[i][side]);
         }
     }
     while (atomic_load(&storm->played) < 2 * PAIRS || atomic_load(&storm->looks) == 0) filch_sleep(FILCH_US(100));
@@ -492,7 +492,7 @@ TEST(runtime_cancel, a_task_that_ignores_it_is_reported_with_what_it_waits_for) 
 
 static int cancel_own_runtime(void *arg) {
     (void)arg;
-    filch_task *task = spawn_task(sleep_for_ever, NULL);
+    filch_task *task = start(sleep_for_ever, NULL);
     filch_yield();
     filch_runtime_cancel(filch_runtime_current());
     check(filch_cancelled());

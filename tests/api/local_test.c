@@ -65,7 +65,7 @@ static int inherit(void *arg) {
     check(filch_local_get(&first) == &heirs->a);
     check(filch_local_get(&second) == &heirs->b);
     set(&first, &heirs->c, NULL); /* its own, and its children's */
-    check_int(result_of(spawn_task(inherit_again, heirs)), 0);
+    check_int(result_of(start(inherit_again, heirs)), 0);
     return 0;
 }
 
@@ -135,7 +135,7 @@ static int set_other(void *arg) {
 static int in_place(void *arg) {
     set(&first, arg, NULL);
     for (int i = 0; i < 100; i++) {
-        check_int(result_of(spawn_task(set_other, arg)), 0);
+        check_int(result_of(start(set_other, arg)), 0);
         check(filch_local_get(&first) == arg);
     }
     return 0;
@@ -256,11 +256,11 @@ static int set_and_end(void *arg) {
 
 static int keep_handles(void *arg) {
     atomic_int *alive = arg, inherited = 1;
-    filch_task *task = spawn_task(set_and_end, alive);
+    filch_task *task = start(set_and_end, alive);
     while (!filch_task_done(task)) filch_yield();
     check_int(atomic_load(alive), 0);
     set(&second, &inherited, count_down);
-    filch_task *never = spawn_task(set_and_end, alive);
+    filch_task *never = start(set_and_end, alive);
     filch_task_cancel(never); /* its handle is never given up, nor is the other's */
     while (!filch_task_done(never)) filch_yield();
     set(&second, NULL, NULL);

@@ -28,16 +28,8 @@ static void nap(void) {
     nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
-static filch_task *start(filch_fn *fn, void *arg) {
-    filch_task *task;
-    check_int(filch_spawn(&task, fn, arg, NULL), 0);
-    return task;
-}
-
 static void await(filch_task *task) {
-    int result;
-    check_int(filch_await(task, &result, FILCH_NEVER), 0);
-    check_int(result, 0);
+    check_int(result_of(task), 0);
 }
 
 static filch_stats stats_of(filch_runtime *runtime) {

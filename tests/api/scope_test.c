@@ -129,7 +129,7 @@ static int filch_spawn_is_free(void *arg) {
     atomic_uint *count = arg;
     filch_scope scope;
     check_int(filch_scope_open(&scope, NULL), 0);
-    filch_task *task = spawn_task(sleep_for_ever, NULL);
+    filch_task *task = start(sleep_for_ever, NULL);
     filch_yield();
     filch_scope_cancel(&scope);
     check_int(filch_scope_tasks(&scope), 0);
@@ -313,7 +313,7 @@ static int cancelled_from_everywhere(void *arg) {
             check_int(pthread_create(&thread, NULL, cancel_scope_thread, &scope), 0);
             break;
         case 3: /* a task that is none of it */
-            canceller = spawn_task(cancel_scope, &scope);
+            canceller = start(cancel_scope, &scope);
             break;
         case 4: /* by its deadline */
             check_int(filch_scope_set_deadline(&scope, filch_after(FILCH_US(300))), 0);
@@ -468,7 +468,7 @@ static int expire_while_set(void *arg) {
         filch_scope scope;
         check_int(filch_scope_open(&scope, NULL), 0);
         struct putting_off off = {&scope, false};
-        filch_task *first = spawn_task(put_off, &off), *second = spawn_task(put_off, &off);
+        filch_task *first = start(put_off, &off), *second = start(put_off, &off);
         int slept = filch_sleep(FILCH_US(200));
         check(slept == 0 || slept == -ECANCELED);
         atomic_store(&off.stop, true);

@@ -205,18 +205,6 @@ enum { WAIT_KINDS = sizeof wait_kinds / sizeof wait_kinds[0], WAIT_ALIKE = WAIT_
 
 /* ----------------------------------------------------------------------------------------------------------- helpers */
 
-static inline filch_task *spawn_task(filch_fn *fn, void *arg) {
-    filch_task *task;
-    check_int(filch_spawn(&task, fn, arg, NULL), 0);
-    return task;
-}
-
-static inline int result_of(filch_task *task) {
-    int result = 4711;
-    check_int(filch_await(task, &result, FILCH_NEVER), 0);
-    return result;
-}
-
 /* How many tasks of the runtime wait, or do something else. */
 struct census {
     int waiting, others;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the public interface share: the numbers of workers that each of them runs with. */
+/*
+ * What the tests of the public interface share: the numbers of workers that each of them runs with; starting and
+ * awaiting.
+ */
 #ifndef FILCH_TESTS_API_WORKERS_H
 #define FILCH_TESTS_API_WORKERS_H
 
@@ -35,6 +38,20 @@ static inline void run_with_all(filch_fn *fn, void *arg) {
 /* Runs `fn(arg)` as the main task of a runtime of `workers`; it must return 0. */
 static inline void run_with(unsigned workers, filch_fn *fn, void *arg) {
     check_int(filch_run(fn, arg, &(filch_options){.workers = workers}), 0);
+}
+
+/* Starts `fn(arg)` as a task, whose handle is the caller's. */
+static inline filch_task *start(filch_fn *fn, void *arg) {
+    filch_task *task;
+    check_int(filch_spawn(&task, fn, arg, NULL), 0);
+    return task;
+}
+
+/* What the task returned, when it has ended; the handle is given up. */
+static inline int result_of(filch_task *task) {
+    int result;
+    check_int(filch_await(task, &result, FILCH_NEVER), 0);
+    return result;
 }
 
 #endif

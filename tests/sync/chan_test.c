@@ -23,18 +23,6 @@ static filch_chan *make(size_t value_size, size_t capacity) {
 
 static const filch_deadline past = {0};
 
-static filch_task *spawn(filch_fn *fn, void *arg) {
-    filch_task *task;
-    check_int(filch_spawn(&task, fn, arg, NULL), 0);
-    return task;
-}
-
-static int await(filch_task *task) {
-    int result;
-    check_int(filch_await(task, &result, FILCH_NEVER), 0);
-    return result;
-}
-
 /* Lets everybody else come to where they wait. With one worker it surely does. */
 static void let_wait(void) {
     for (int i = 0; i < 20; i++) filch_yield();
@@ -199,15 +187,15 @@ static int pass_load(void *arg) {
     filch_task *tasks[2 * PARTIES];
     pthread_t threads[2];
     unsigned count = 0;
-    for (unsigned i = 0; i < load->receivers - 1; i++) tasks[count++] = spawn(receiver, load);
+    for (unsigned i = 0; i < load->receivers - 1; i++) tasks[count++] = start(receiver, load);
     unsigned senders_begin = count;
-    for (unsigned i = 0; i < load->senders - 1; i++) tasks[count++] = spawn(sender, load);
+    for (unsigned i = 0; i < load->senders - 1; i++) tasks[count++] = start(sender, load);
     check_int(pthread_create(&threads[0], NULL, sender_thread, load), 0);
     check_int(pthread_create(&threads[1], NULL, receiver_thread, load), 0);
-    for (unsigned i = senders_begin; i < count; i++) check_int(await(tasks[i]), 0);
+    for (unsigned i = senders_begin; i < count; i++) check_int(result_of(tasks[i]), 0);
     while (atomic_load(&load->received) < load->senders * load->each) check_int(filch_sleep(20000), 0);
     filch_chan_close(load->chan);
-    for (unsigned i = 0; i < senders_begin; i++) check_int(await(tasks[i]), 0);
+    for (unsigned i = 0; i < senders_begin; i++) check_int(result_of(tasks[i]), 0);
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
     return 0;
@@ -255,14 +243,14 @@ static int read_letters(void *arg) {
     for (size_t capacity = 0; capacity < 40; capacity += 13) {
         filch_chan *chan = make(sizeof(struct letter *), capacity);
         struct letter *letter;
-        filch_task *writer = spawn(write_letters, chan);
+        filch_task *writer = start(write_letters, chan);
         long i = 0;
         for (; filch_chan_recv(chan, &letter, FILCH_NEVER) == 0; i++) {
             check_int(letter->text, i);
             free(letter);
         }
         check_int(i, 2000);
-        check_int(await(writer), 0);
+        check_int(result_of(writer), 0);
         filch_chan_destroy(chan);
     }
     (void)arg;
@@ -296,12 +284,12 @@ static int receivers_in_order(void *arg) {
     filch_chan *chan = make(sizeof(int), 4);
     for (int i = 0; i < 8; i++) {
         line[i] = (struct queue_up){.chan = chan, .number = i};
-        tasks[i] = spawn(wait_in_line, &line[i]);
+        tasks[i] = start(wait_in_line, &line[i]);
         let_wait();
     }
     for (int i = 0; i < 8; i++) check_int(filch_chan_send(chan, &i, past), 0);
     check_int(filch_chan_length(chan), 0); /* each was handed over */
-    for (int i = 0; i < 8; i++) check_int(await(tasks[i]), 0);
+    for (int i = 0; i < 8; i++) check_int(result_of(tasks[i]), 0);
     filch_chan_destroy(chan);
     return 0;
 }
@@ -323,7 +311,7 @@ static int senders_in_order(void *arg) {
         filch_chan *chan = make(sizeof(int), capacity);
         for (int i = 0; i < 8; i++) {
             line[i] = (struct queue_up){.chan = chan, .number = i};
-            tasks[i] = spawn(send_number, &line[i]);
+            tasks[i] = start(send_number, &line[i]);
             let_wait();
         }
         for (int i = 0; i < 8; i++) {
@@ -333,7 +321,7 @@ static int senders_in_order(void *arg) {
             /* Who waits moves up at once: nobody who comes later finds room before that. */
             check_int(filch_chan_length(chan), 7 - i < (int)capacity ? 7 - i : (int)capacity);
         }
-        for (int i = 0; i < 8; i++) check_int(await(tasks[i]), 0);
+        for (int i = 0; i < 8; i++) check_int(result_of(tasks[i]), 0);
         filch_chan_destroy(chan);
     }
     return 0;
@@ -408,13 +396,13 @@ static int close_wakes(void *arg) {
     for (int i = 0; i < 6; i++) {
         outcomes[i] = (struct outcome){.chan = i < 3 ? empty : full, .deadline = FILCH_NEVER, .values = {42}};
         outcomes[i].count = i % 3 == 2 ? 3 : 0;
-        tasks[i] = spawn(i < 3 ? recv_into : send_from, &outcomes[i]);
+        tasks[i] = start(i < 3 ? recv_into : send_from, &outcomes[i]);
     }
     let_wait();
     filch_chan_close(empty);
     filch_chan_close(full);
     for (int i = 0; i < 6; i++) {
-        check_int(await(tasks[i]), 0);
+        check_int(result_of(tasks[i]), 0);
         check_int(outcomes[i].result, -EPIPE);
         check_int(outcomes[i].values[0], 42);
     }
@@ -460,10 +448,10 @@ static int close_under_way(void *arg) {
     for (int round = 0; round < 200 / TEST_SCALE; round++) {
         struct closing closing = {.chan = make(sizeof(uint64_t), (size_t)round % 4)};
         filch_task *tasks[8];
-        for (int i = 0; i < 8; i++) tasks[i] = spawn(i % 2 == 0 ? send_until_closed : receive_until_closed, &closing);
+        for (int i = 0; i < 8; i++) tasks[i] = start(i % 2 == 0 ? send_until_closed : receive_until_closed, &closing);
         while (atomic_load(&closing.received) < (unsigned)round) filch_yield();
         filch_chan_close(closing.chan);
-        for (int i = 0; i < 8; i++) check_int(await(tasks[i]), 0);
+        for (int i = 0; i < 8; i++) check_int(result_of(tasks[i]), 0);
         check_int(closing.received, closing.sent);
         filch_chan_destroy(closing.chan);
     }
@@ -505,14 +493,14 @@ static int batch_cut_short(void *arg) {
         filch_chan *chan = make(sizeof(uint64_t), capacity);
         struct outcome outcome = {
             .chan = chan, .deadline = FILCH_NEVER, .values = {0, 1, 2, 3, 4, 5, 6, 7}, .count = 8};
-        filch_task *task = spawn(send_from, &outcome);
+        filch_task *task = start(send_from, &outcome);
         uint64_t value;
         for (uint64_t i = 0; i < 3; i++) {
             check_int(filch_chan_recv(chan, &value, FILCH_NEVER), 0);
             check_int(value, i);
         }
         filch_task_cancel(task);
-        check_int(await(task), 0);
+        check_int(result_of(task), 0);
         check_int(outcome.result, 3 + capacity);
         for (uint64_t i = 3; i < 3 + capacity; i++) {
             check_int(filch_chan_recv(chan, &value, past), 0);
@@ -550,7 +538,7 @@ static int cancelled_before(void *arg) {
     filch_chan *chan = make(sizeof(uint64_t), 2);
     uint64_t value = 5;
     check_int(filch_chan_send(chan, &value, past), 0);
-    check_int(await(spawn(cancelled_calls, chan)), 0);
+    check_int(result_of(start(cancelled_calls, chan)), 0);
     filch_chan_destroy(chan);
     return 0;
 }
@@ -566,10 +554,10 @@ static int cancelled_waits(void *arg) {
         struct outcome one = {.chan = chan, .deadline = FILCH_NEVER, .values = {42}, .count = count};
         filch_fn *const calls[] = {send_from, recv_into};
         for (int i = 0; i < 2; i++) {
-            filch_task *task = spawn(calls[i], &one);
+            filch_task *task = start(calls[i], &one);
             let_wait();
             filch_task_cancel(task);
-            check_int(await(task), 0);
+            check_int(result_of(task), 0);
             check_int(one.result, -ECANCELED);
             check_int(one.values[0], 42);
         }
@@ -620,13 +608,13 @@ static int races(void *arg) {
     for (int round = 0; round < 300 / TEST_SCALE; round++) {
         struct race race = {.chan = make(sizeof(uint64_t), (size_t)round % 3)};
         filch_task *tasks[6];
-        for (int i = 0; i < 6; i++) tasks[i] = spawn(i % 2 == 0 ? send_until_cut : receive_until_cut, &race);
+        for (int i = 0; i < 6; i++) tasks[i] = start(i % 2 == 0 ? send_until_cut : receive_until_cut, &race);
         for (int i = 0; i < round % 30; i++) filch_yield();
         for (int i = 0; i < 6; i++) {
             filch_task_cancel(tasks[(i + round) % 6]);
             if (round % 3 == 0) filch_yield();
         }
-        for (int i = 0; i < 6; i++) (void)await(tasks[i]); /* one that never began answers for itself */
+        for (int i = 0; i < 6; i++) (void)result_of(tasks[i]); /* one that never began answers for itself */
         unsigned left = (unsigned)filch_chan_length(race.chan);
         check_int(race.received + left, race.sent);
         filch_chan_destroy(race.chan);
@@ -654,10 +642,10 @@ static int flood(void *arg) {
 static int flood_gives_way(void *arg) {
     (void)arg;
     struct race race = {.chan = make(sizeof(uint64_t), 4)};
-    filch_task *task = spawn(flood, &race);
+    filch_task *task = start(flood, &race);
     filch_yield();
     atomic_store(&race.over, true);
-    check_int(await(task), 0);
+    check_int(result_of(task), 0);
     filch_chan_destroy(race.chan);
     return 0;
 }
@@ -677,13 +665,13 @@ static int signals(void *arg) {
     (void)arg;
     for (size_t capacity = 0; capacity < 5; capacity += 2) {
         filch_chan *chan = make(0, capacity);
-        filch_task *task = spawn(send_signals, chan);
+        filch_task *task = start(send_signals, chan);
         int64_t count = 0, more = 0;
         for (; count < 300; count++) check_int(filch_chan_recv(chan, NULL, FILCH_NEVER), 0);
         while ((more = filch_chan_recv_many(chan, NULL, 7, FILCH_NEVER)) > 0) count += more;
         check_int(more, -EPIPE);
         check_int(count, 1000);
-        check_int(await(task), 0);
+        check_int(result_of(task), 0);
         filch_chan_destroy(chan);
     }
     return 0;
@@ -753,10 +741,10 @@ TEST(chan, want_of_memory_makes_no_channel_and_leaves_nothing) {
 static int destroy_waited_for(void *arg) {
     (void)arg;
     struct outcome outcome = {.chan = make(8, 0), .deadline = FILCH_NEVER};
-    filch_task *task = spawn(recv_into, &outcome);
+    filch_task *task = start(recv_into, &outcome);
     let_wait();
     filch_chan_destroy(outcome.chan);
-    return await(task);
+    return result_of(task);
 }
 
 TEST_DIES(chan, destroying_a_channel_at_which_somebody_waits_aborts, "is destroyed while somebody waits at it") {

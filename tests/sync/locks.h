@@ -36,18 +36,6 @@ static inline void until_waiting(struct filch__latch *latch, const struct filch_
 
 #define until_wait_at(object, count) until_waiting(&(object)->filch__latch, &(object)->filch__waiters, (count))
 
-static inline filch_task *start(filch_fn *fn, void *arg) {
-    filch_task *task;
-    check_int(filch_spawn(&task, fn, arg, NULL), 0);
-    return task;
-}
-
-static inline int result_of(filch_task *task) {
-    int result;
-    check_int(filch_await(task, &result, FILCH_NEVER), 0);
-    return result;
-}
-
 /* xorshift: each member of a crowd has a state of its own, which is not 0. */
 static inline unsigned chance(uint32_t *state, unsigned of) {
     *state ^= *state << 13;

@@ -21,18 +21,6 @@ static filch_chan *make(size_t capacity) {
     return chan;
 }
 
-static filch_task *spawn(filch_fn *fn, void *arg) {
-    filch_task *task;
-    check_int(filch_spawn(&task, fn, arg, NULL), 0);
-    return task;
-}
-
-static int await(filch_task *task) {
-    int result;
-    check_int(filch_await(task, &result, FILCH_NEVER), 0);
-    return result;
-}
-
 static void let_wait(void) {
     for (int i = 0; i < 20; i++) filch_yield();
 }
@@ -189,10 +177,10 @@ static int wake_each(void *arg) {
         struct stage stage;
         int which = round % 7;
         set_stage(&stage, which);
-        filch_task *task = spawn(select_all, &stage);
+        filch_task *task = start(select_all, &stage);
         for (int i = 0; i < round; i++) filch_yield();
         act(&stage, which);
-        check_int(await(task), 0);
+        check_int(result_of(task), 0);
         check_stage(&stage, which);
     }
     return 0;
@@ -286,7 +274,7 @@ static int kinds_are_even(void *arg) {
     filch_event event = FILCH_EVENT_INIT;
     unsigned counts[4] = {0};
     uint64_t value;
-    filch_task *task = spawn(keep_sending, &mixed);
+    filch_task *task = start(keep_sending, &mixed);
     filch_event_set(&event);
     filch_case cases[] = {filch_case_recv(mixed.bare, &value), filch_case_recv(mixed.buffered, &value),
                           filch_case_event(&event), filch_case_deadline(past)};
@@ -299,7 +287,7 @@ static int kinds_are_even(void *arg) {
     }
     check_even(counts, 4, TIMES);
     filch_chan_close(mixed.bare);
-    check_int(await(task), 0);
+    check_int(result_of(task), 0);
     filch_event_fini(&event);
     filch_chan_destroy(mixed.bare);
     filch_chan_destroy(mixed.buffered);
@@ -379,9 +367,9 @@ static int hold_market(void *arg) {
     filch_task *tasks[7];
     pthread_t thread;
     for (int i = 0; i < 3; i++) market.chans[i] = make(0);
-    for (int i = 0; i < 7; i++) tasks[i] = spawn(trade, &market);
+    for (int i = 0; i < 7; i++) tasks[i] = start(trade, &market);
     check_int(pthread_create(&thread, NULL, trade_thread, &market), 0);
-    for (int i = 0; i < 7; i++) check_int(await(tasks[i]), 0);
+    for (int i = 0; i < 7; i++) check_int(result_of(tasks[i]), 0);
     pthread_join(thread, NULL);
     check_int(market.sent, market.received);
     check_int(market.sum_sent, market.sum_received);
@@ -474,10 +462,10 @@ static int use_lanes(void *arg) {
     for (unsigned k = 0; k < LANES; k++) lanes->chans[k] = make(k == 3 ? 20 : k);
     check_int(pthread_create(&thread, NULL, lane_receiver_thread, lanes), 0);
     for (int i = 0; i < PARTIES; i++) {
-        tasks[2 * i] = spawn(lane_sender, lanes);
-        tasks[2 * i + 1] = spawn(i % 3 == 0 ? lane_plain_receiver : lane_receiver, lanes);
+        tasks[2 * i] = start(lane_sender, lanes);
+        tasks[2 * i + 1] = start(i % 3 == 0 ? lane_plain_receiver : lane_receiver, lanes);
     }
-    for (int i = 0; i < 2 * PARTIES; i++) check_int(await(tasks[i]), 0);
+    for (int i = 0; i < 2 * PARTIES; i++) check_int(result_of(tasks[i]), 0);
     pthread_join(thread, NULL);
     check_int(lanes->received, PARTIES * EACH);
     for (unsigned k = 0; k < LANES; k++) {
@@ -519,10 +507,10 @@ static int select_races(void *arg) {
     for (int round = 0; round < 200 / TEST_SCALE; round++) {
         struct cut cut = {.chans = {make(0), make((size_t)round % 3)}};
         filch_task *tasks[5];
-        for (int i = 0; i < 5; i++) tasks[i] = spawn(select_until_cut, &cut);
+        for (int i = 0; i < 5; i++) tasks[i] = start(select_until_cut, &cut);
         for (int i = 0; i < round % 25; i++) filch_yield();
         for (int i = 0; i < 5; i++) filch_task_cancel(tasks[(i + round) % 5]);
-        for (int i = 0; i < 5; i++) (void)await(tasks[i]);
+        for (int i = 0; i < 5; i++) (void)result_of(tasks[i]);
         check_int(cut.received + filch_chan_length(cut.chans[1]), cut.sent);
         filch_chan_destroy(cut.chans[0]);
         filch_chan_destroy(cut.chans[1]);
@@ -549,7 +537,7 @@ static int select_in_cancelled(void *arg) {
     (void)arg;
     filch_chan *chan = make(1);
     send_one(chan, 1);
-    check_int(await(spawn(cancelled_select, chan)), 0);
+    check_int(result_of(start(cancelled_select, chan)), 0);
     filch_chan_destroy(chan);
     return 0;
 }
@@ -562,10 +550,10 @@ static int cancel_waiting(void *arg) {
     (void)arg;
     struct stage stage;
     set_stage(&stage, 0);
-    filch_task *task = spawn(select_all, &stage);
+    filch_task *task = start(select_all, &stage);
     let_wait();
     filch_task_cancel(task);
-    check_int(await(task), 0);
+    check_int(result_of(task), 0);
     check_int(stage.index, -ECANCELED);
     uint64_t value = 0;
     check_int(filch_chan_try_recv(stage.to, &value), -EAGAIN);
@@ -622,10 +610,10 @@ static int many_cases(void *arg) {
             cases[i] = filch_case_recv(chans[i], &values[i]);
         }
         for (size_t i = 0; i < count; i += 5) {
-            filch_task *task = spawn(send_to_last, chans[i]);
+            filch_task *task = start(send_to_last, chans[i]);
             check_int(filch_select(cases, count, FILCH_NEVER), i);
             check_int(values[i], 8);
-            check_int(await(task), 0);
+            check_int(result_of(task), 0);
         }
         for (size_t i = 0; i < count; i++) filch_chan_destroy(chans[i]);
     }
