@@ -13,6 +13,7 @@
 
 struct life {
     atomic_uint started, ended;
+    atomic_bool want; /* no more memory is given */
 };
 
 static int work(void *arg) {
@@ -97,7 +98,8 @@ TEST(exhaustion, all_requests_from_any_one_on_may_fail_while_a_runtime_is_made) 
 
 /* No memory at all for a while, in the midst of the work: what is there goes on, and the rest when memory is back. */
 static int give_memory_back(void *arg) {
-    (void)arg;
+    struct life *life = arg;
+    while (!atomic_load(&life->want)) filch_yield(); /* another worker may be here before there is want */
     filch__alloc_fail(0, false);
     return 0;
 }
@@ -106,8 +108,9 @@ static int live_in_want(void *arg) {
     struct life *life = arg;
     filch_task *tasks[300], *relief;
     for (int i = 0; i < 300; i++) start(life, &tasks[i], NULL);
-    check_int(filch_spawn(&relief, give_memory_back, NULL, NULL), 0);
+    check_int(filch_spawn(&relief, give_memory_back, life, NULL), 0);
     filch__alloc_fail(1, true);
+    atomic_store(&life->want, true);
     for (int i = 0; i < 10; i++) filch_yield();
     check_int(filch_await(relief, NULL, FILCH_NEVER), 0);
     for (int i = 0; i < 300; i++) {
