@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "context/context.h"
+#include "sched/runtime.h"
 #include "tests/test.h"
 
 static int nothing(void *arg) {
@@ -70,10 +71,13 @@ TEST(child, calls_on_the_parents_runtime_are_refused_and_its_own_works) {
         must(filch_runtime_stats(runtime, &stats) == -ESHUTDOWN);
         must(filch_task_each(runtime, see, NULL) == -ESHUTDOWN);
         must(filch_runtime_report(runtime, STDERR_FILENO) == -ESHUTDOWN);
+        uint64_t pushed = load_relaxed(&runtime->inject.pushed); /* what is woken from outside comes there */
         filch_runtime_cancel(runtime);
         filch_task_cancel(task);
         filch_task_detach(task);
         filch_event_set(event); /* that a task of the parent's waits for */
+        must(load_relaxed(&runtime->inject.pushed) == pushed);
+        must(!load_relaxed(&runtime->cancelled));
         must(run_in_child(2));
         _exit(0);
     }
