@@ -217,3 +217,37 @@ TEST(deadline, nor_where_threads_that_are_no_workers_await_it) {
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     check_int(filch_runtime_destroy(runtime), 0);
 }
+
+/* ------------------------------------------------------------------------------------------- waits that are over at once */
+
+static int wait_for_event(void *arg) {
+    return filch_event_wait(arg, FILCH_NEVER);
+}
+
+static int set_flag(void *arg) {
+    atomic_store((atomic_bool *)arg, true);
+    return 0;
+}
+
+/* By each kind of wait, until another task of the only worker has had its turn; for ever, if it never has. */
+static int wait_in_vain(void *arg) {
+    (void)arg;
+    filch_event event = FILCH_EVENT_INIT;
+    filch_task *never;
+    check_int(filch_spawn(&never, wait_for_event, &event, NULL), 0);
+    for (int kind = 0; kind < 3; kind++) {
+        atomic_bool flag = false;
+        check_int(filch_spawn(NULL, set_flag, &flag, NULL), 0);
+        while (!atomic_load(&flag)) {
+            if (kind == 0) check_int(filch_sleep(1), 0);
+            if (kind == 1) check_int(filch_event_wait(&event, (filch_deadline){0}), -ETIMEDOUT);
+            if (kind == 2) check_int(filch_await(never, NULL, (filch_deadline){0}), -ETIMEDOUT);
+        }
+    }
+    filch_event_set(&event);
+    return filch_await(never, NULL, FILCH_NEVER);
+}
+
+TEST(deadline, a_loop_of_waits_that_are_over_at_once_lets_others_run) {
+    check_int(filch_run(wait_in_vain, NULL, &(filch_options){.workers = 1, .no_monitor = true}), 0);
+}

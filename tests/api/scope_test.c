@@ -878,3 +878,62 @@ static int spawn_after_close(void *arg) {
 TEST_DIES(scope, spawning_into_a_scope_that_was_closed_aborts, "is not open") {
     filch_run(spawn_after_close, NULL, &(filch_options){.workers = 1});
 }
+
+/* ------------------------------------------------------------------------------------- cancelled around, cancelled alone */
+
+static int end_when_cancelled(void *arg) {
+    (void)arg;
+    check_int(filch_sleep_until(FILCH_NEVER), -ECANCELED);
+    return 0; /* it makes nothing of it */
+}
+
+static int cancel_it(void *arg) {
+    filch_scope_cancel(arg);
+    return 0;
+}
+
+static int close_cancelled_around(void *arg) {
+    (void)arg;
+    for (int policy = FILCH_SCOPE_FAIL_FAST; policy <= FILCH_SCOPE_SUPERVISE; policy++) {
+        filch_scope outer, inner;
+        check_int(filch_scope_open(&outer, NULL), 0);
+        check_int(filch_scope_open(&inner, &(filch_scope_options){.policy = (filch_scope_policy)policy}), 0);
+        check_int(filch_scope_spawn(&inner, NULL, end_when_cancelled, NULL, NULL), 0);
+        for (int i = 0; i < 10; i++) filch_yield(); /* so that it has begun */
+        check_int(filch_spawn(NULL, cancel_it, &outer, NULL), 0);
+        check_int(filch_scope_close(&inner), -ECANCELED);
+        check_int(filch_scope_close(&outer), -ECANCELED);
+    }
+    return 0;
+}
+
+TEST(scope, one_that_is_cancelled_from_around_while_it_has_tasks_says_so) {
+    run_with(1, close_cancelled_around, NULL);
+}
+
+static int sleep_on(void *arg) {
+    (void)arg;
+    return filch_sleep_until(FILCH_NEVER);
+}
+
+static int return_later(void *arg) {
+    (void)arg;
+    return filch_sleep(FILCH_MS(5));
+}
+
+static int cancel_one_member(void *arg) {
+    (void)arg;
+    filch_scope scope;
+    filch_task *alone, *sibling;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    check_int(filch_scope_spawn(&scope, &alone, sleep_on, NULL, NULL), 0);
+    check_int(filch_scope_spawn(&scope, &sibling, return_later, NULL, NULL), 0);
+    filch_task_cancel(alone);
+    check_int(result_of(alone), -ECANCELED);
+    check_int(result_of(sibling), 0);
+    return filch_scope_close(&scope);
+}
+
+TEST(scope, a_member_that_is_cancelled_alone_is_no_failure) {
+    run_with_all(cancel_one_member, NULL);
+}

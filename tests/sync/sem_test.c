@@ -522,3 +522,25 @@ TEST_DIES(sem, ending_one_that_is_waited_at_aborts, "ended while somebody waits"
     filch_sem sem;
     run_with(1, end_while_waited_at, &sem);
 }
+
+static int hold_up(void *arg) {
+    return filch_sem_acquire(arg, FILCH_NEVER);
+}
+
+static int ask_for_nothing(void *arg) {
+    (void)arg;
+    filch_sem sem;
+    check_int(filch_sem_init(&sem, 0, 0), 0);
+    filch_task *waiter = start(hold_up, &sem);
+    until_wait_at(&sem, 1);
+    check_int(filch_sem_try_acquire_n(&sem, 0), 0);
+    check_int(filch_sem_acquire_n(&sem, 0, FILCH_NEVER), 0);
+    filch_sem_release(&sem);
+    check_int(result_of(waiter), 0);
+    filch_sem_fini(&sem);
+    return 0;
+}
+
+TEST(sem, nothing_is_acquired_at_once_whoever_waits) {
+    run_with_each(ask_for_nothing, NULL);
+}
