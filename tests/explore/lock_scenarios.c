@@ -137,6 +137,28 @@ SCENARIO(cond_signals, "two threads wait for a token each, with a deadline or wi
     filch_mutex_fini(&mutex);
 }
 
+static void wait_for_signal(void *own) {
+    if (filch_mutex_lock(&mutex, FILCH_NEVER) != 0) explore_fail("a lock without a deadline failed");
+    store_seq_cst(&there, 1);
+    explore_check(filch_cond_wait(own, &mutex, FILCH_NEVER) == 0);
+    filch_mutex_unlock(&mutex);
+}
+
+SCENARIO(cond_is_freed, "a condition's memory is given away as soon as the one who waited has its signal") {
+    begin();
+    filch_cond *own = filch__heap_get(sizeof *own, 8);
+    filch_cond_init(own);
+    unsigned waiter = explore_start(wait_for_signal, own);
+    while (load_seq_cst(&there) == 0) spin_pause();
+    if (filch_mutex_lock(&mutex, FILCH_NEVER) != 0) explore_fail("a lock without a deadline failed");
+    filch_cond_signal(own);
+    filch_mutex_unlock(&mutex);
+    filch_cond_fini(own);
+    filch__heap_put(own, sizeof *own, 8);
+    explore_join(waiter);
+    filch_mutex_fini(&mutex);
+}
+
 /* ---------------------------------------------------------------------------------------------- read-write locks */
 
 static unsigned readers;
