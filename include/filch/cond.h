@@ -46,8 +46,9 @@ typedef struct filch_cond {
 FILCH_API void filch_cond_init(filch_cond *cond);
 
 /*
- * Ends the use of `cond`: its memory is the caller's. Aborts if it is waited for. NULL is nothing. From any
- * thread; does not wait.
+ * Ends the use of `cond`: its memory is the caller's. Aborts if it is waited for. A filch_cond_wait that has a deadline or
+ * may be cancelled must have returned by then; for others it is enough that they have been signalled. NULL is nothing.
+ * From any thread; does not wait.
  */
 FILCH_API void filch_cond_fini(filch_cond *cond);
 

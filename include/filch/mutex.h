@@ -51,8 +51,9 @@ typedef struct filch_mutex {
 FILCH_API void filch_mutex_init(filch_mutex *mutex);
 
 /*
- * Ends the use of `mutex`: its memory is the caller's again. Aborts if it is held or waited for. Not needed for memory
- * that is never used for anything else. NULL is nothing. From any thread; does not wait.
+ * Ends the use of `mutex`: its memory is the caller's again. Aborts if it is held or waited for. Calls that have a
+ * deadline or may be cancelled must have returned by then. Not needed for memory that is never used for anything else.
+ * NULL is nothing. From any thread; does not wait.
  */
 FILCH_API void filch_mutex_fini(filch_mutex *mutex);
 

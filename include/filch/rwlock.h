@@ -42,8 +42,8 @@ typedef struct filch_rwlock {
 FILCH_API void filch_rwlock_init(filch_rwlock *lock);
 
 /*
- * Ends the use of `lock`: its memory is the caller's again. Aborts if it is held or waited for. NULL is nothing. From any
- * thread; does not wait.
+ * Ends the use of `lock`: its memory is the caller's again. Aborts if it is held or waited for. Calls that have a deadline
+ * or may be cancelled must have returned by then. NULL is nothing. From any thread; does not wait.
  */
 FILCH_API void filch_rwlock_fini(filch_rwlock *lock);
 
