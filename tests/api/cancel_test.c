@@ -412,7 +412,9 @@ static int await_member(void *arg) {
     check_int(filch_scope_open(&scope, NULL), 0);
     check_int(filch_scope_spawn(&scope, &member, own_a_sleeper, arg, NULL), 0);
     int answer = filch_await(member, &result, FILCH_NEVER);
-    check_int(filch_scope_close(&scope), -ECANCELED);
+    int closed = filch_scope_close(&scope);
+    /* Where it ran elsewhere, the await has cancelled it alone, and it may have ended before the scope is closed. */
+    check(closed == -ECANCELED || (closed == 0 && answer == -ECANCELED));
     if (answer != 0) check_int(filch_await(member, &result, FILCH_NEVER), -ECANCELED);
     if (answer != 0) filch_task_detach(member);
     check(answer == -ECANCELED || result == -ECANCELED);
