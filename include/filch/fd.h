@@ -138,7 +138,8 @@ FILCH_API FILCH_CHECK int filch_poll(int number, unsigned events, filch_deadline
  * Keeps    `buffer` until it returns
  */
 FILCH_API FILCH_CHECK ssize_t filch_fd_read(filch_fd fd, void *buffer, size_t size, filch_deadline deadline);
-FILCH_API FILCH_CHECK ssize_t filch_fd_readv(filch_fd fd, const struct iovec *parts, int count, filch_deadline deadline);
+FILCH_API FILCH_CHECK ssize_t filch_fd_readv(filch_fd fd, const struct iovec *parts, int count,
+                                             filch_deadline deadline);
 
 /*
  * Writes up to `size` bytes, waiting until at least one can be taken. On an error nothing was written. To a pipe without a
@@ -150,7 +151,8 @@ FILCH_API FILCH_CHECK ssize_t filch_fd_readv(filch_fd fd, const struct iovec *pa
  * Keeps    `buffer` until it returns
  */
 FILCH_API FILCH_CHECK ssize_t filch_fd_write(filch_fd fd, const void *buffer, size_t size, filch_deadline deadline);
-FILCH_API FILCH_CHECK ssize_t filch_fd_writev(filch_fd fd, const struct iovec *parts, int count, filch_deadline deadline);
+FILCH_API FILCH_CHECK ssize_t filch_fd_writev(filch_fd fd, const struct iovec *parts, int count,
+                                              filch_deadline deadline);
 
 /*
  * Reads just `size` bytes. `*moved`, unless `moved` is NULL, says how many were read, whatever the answer is.
