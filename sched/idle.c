@@ -104,8 +104,13 @@ static struct filch__worker *sleeper_to_searcher(struct filch__idle *idle, bool 
 }
 
 static void rouse(struct filch__worker *worker) {
-    store_release(&worker->wake, 1);
-    filch__futex_wake(&worker->wake, 1);
+    store_seq_cst(&worker->wake, 1); /* POLLS */
+    if (unlikely(load_seq_cst(&worker->polls))) {
+        struct filch__poller *poller = load_relaxed(&worker->runtime->poller); /* POLLS carries it */
+        poller->ops->interrupt(poller);
+    } else {
+        filch__futex_wake(&worker->wake, 1);
+    }
 }
 
 void filch__idle_notify(struct filch_runtime *runtime) {
@@ -125,6 +130,11 @@ void filch__idle_rouse(struct filch__worker *worker) {
     }
     filch__lock_leave(&idle->lock);
     if (sleeps) rouse(worker);
+}
+
+void filch__idle_hand_over(struct filch_runtime *runtime) {
+    struct filch__poller *poller = load_seq_cst(&runtime->poller);
+    if (poller != NULL && load_seq_cst(&poller->held) != HELD_SLEEPS) filch__idle_notify(runtime);
 }
 
 void filch__idle_wake_all(struct filch_runtime *runtime) {
@@ -246,6 +256,12 @@ static void share_all(struct filch__worker *worker) {
 
 /* ------------------------------------------------------------------------------------------------ search and sleep */
 
+/* Looks at the poller. Whether something has come of it, to the worker's own queue. */
+static bool look_outside(struct filch_runtime *runtime) {
+    struct filch__poller *poller = load_acquire(&runtime->poller); /* carries its table */
+    return poller != NULL && filch__poller_look(poller);
+}
+
 /*
  * Searches for SEARCH_NS, or until there is something. Between the full rounds, which also ask for private lists, it only
  * glances at one worker after the other: that much sooner it sees what is published.
@@ -263,6 +279,7 @@ static void *search(struct filch__worker *worker) {
         }
         if (item != NULL) return item;
         if (load_relaxed(&runtime->ending)) return NULL; /* a hint: it is looked at again before sleeping */
+        if (look_outside(runtime)) return NULL;
         worker->looked_at_ns = filch__clock_now();
         filch__timers_saw(&worker->timers, worker->looked_at_ns);
         if (filch__timers_fire(&worker->timers, worker->looked_at_ns) > 0) return NULL;
@@ -270,34 +287,63 @@ static void *search(struct filch__worker *worker) {
     }
 }
 
-/*
- * Until woken, or until a timer of its own is due: then true. To sleep and wake costs more than to fire some timers: one
- * that is due soon after the last for which it has slept waits a little, for others to be fired with it.
- */
-static bool sleep_for_timers(struct filch__worker *worker) {
-    int64_t until_ns = filch__timers_sleep_until(&worker->timers), rested_ns = worker->slept_until_ns + TIMER_REST_NS;
-    if (until_ns < rested_ns) until_ns = rested_ns;
+/* Until woken, or until `until_ns`: then true. */
+static bool sleep_on_futex(struct filch__worker *worker, int64_t until_ns) {
     while (load_acquire(&worker->wake) == 0) {
-        if (filch__futex_wait(&worker->wake, 0, until_ns)) continue;
-        worker->slept_until_ns = until_ns;
-        return true;
+        if (!filch__futex_wait(&worker->wake, 0, until_ns)) return true;
     }
     return false;
 }
 
-/* Sleeps until woken or until a timer of its own is due. Counted as searching afterwards. */
+/* The same, or until something happens outside: how many events were fetched. By who holds the poller, which it lets go. */
+static bool sleep_in_poller(struct filch__worker *worker, struct filch__poller *poller,
+                            struct filch__poll_event *events, unsigned *count, int64_t until_ns) {
+    bool due = false;
+    store_seq_cst(&worker->polls, true); /* POLLS */
+    while (!due && *count == 0 && load_seq_cst(&worker->wake) == 0) {
+        *count = filch__poller_fetch(poller, events, POLL_BATCH, until_ns);
+        due = *count == 0 && until_ns != INT64_MAX && filch__clock_now() >= until_ns;
+    }
+    store_seq_cst(&worker->polls, false);
+    filch__poller_let_go(poller);
+    return due;
+}
+
+/*
+ * To sleep and wake costs more than to fire some timers: one that is due soon after the last for which it has slept waits
+ * a little, for others to be fired with it.
+ */
+static int64_t sleep_until(struct filch__worker *worker) {
+    int64_t until_ns = filch__timers_sleep_until(&worker->timers), rested_ns = worker->slept_until_ns + TIMER_REST_NS;
+    return until_ns < rested_ns ? rested_ns : until_ns;
+}
+
+/*
+ * Sleeps until woken, until a timer of its own is due, or until something happens outside. Counted as searching
+ * afterwards; what has happened outside is delivered when it is, so that it is not chosen to be woken for that.
+ */
 static void sleep_until_woken(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
+    struct filch__poll_event events[POLL_BATCH];
+    unsigned count = 0;
     lie_down(worker);
     share_all(worker);
-    bool stay = filch__steal_in_sight(runtime) || load_seq_cst(&runtime->ending); /* L */
-    if (!stay) {
+    struct filch__poller *poller = load_seq_cst(&runtime->poller); /* L */
+    bool due = false;
+    if (!filch__steal_in_sight(runtime) && !load_seq_cst(&runtime->ending)) { /* L */
         filch__runtime_quiet(runtime);
         count_up(&worker->sleeps, 1);
-        stay = !sleep_for_timers(worker);
+        int64_t until_ns = sleep_until(worker);
+        if (poller != NULL && filch__poller_hold(poller)) {
+            due = sleep_in_poller(worker, poller, events, &count, until_ns);
+        } else {
+            due = sleep_on_futex(worker, until_ns);
+        }
+        if (due) worker->slept_until_ns = until_ns;
     }
-    worker->slept_out = !stay;
+    worker->fed_outside = due || count > 0;
     get_up(worker);
+    if (count > 0) poller->ops->deliver(poller, events, count);
 }
 
 /* ------------------------------------------------------------------------------------------------------ spares */
@@ -323,20 +369,28 @@ void filch__idle_retire(struct filch_runtime *runtime, unsigned count) {
     filch__lock_take(&idle->lock);
     for (unsigned i = runtime->worker_count; i < known; i++) {
         struct filch__worker *spare = filch__runtime_worker(runtime, i);
-        if (!spare->listed || count == 0) continue;
+        if (!spare->listed || count == 0 || load_relaxed(&spare->polls)) continue; /* see below */
         count--;
         list_remove(idle, spare);
         sub_seq_cst(&idle->word, ONE_SLEEPING);
         count_retired(spare);
         drain(spare);
     }
+    struct filch__worker *polling = NULL;
     for (unsigned i = runtime->worker_count; i < known; i++) {
         struct filch__worker *spare = filch__runtime_worker(runtime, i);
-        bool dismissed = count > 0 && load_relaxed(&spare->rests) == RESTS_NOT; /* a glance: it will look itself */
+        bool polls = spare->listed && load_relaxed(&spare->polls); /* another is to poll in its place: see retire */
+        bool dismissed = count > 0 && (polls || load_relaxed(&spare->rests) == RESTS_NOT); /* it will look itself */
         store_relaxed(&spare->dismissed, dismissed);
-        if (dismissed) count--;
+        if (!dismissed) continue;
+        count--;
+        if (!polls || polling != NULL) continue;
+        polling = spare;
+        list_remove(idle, spare);
+        add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
     }
     filch__lock_leave(&idle->lock);
+    if (polling != NULL) rouse(polling);
 }
 
 bool filch__idle_unretire(struct filch_runtime *runtime) {
@@ -417,6 +471,7 @@ static void retire(struct filch__worker *spare) {
     if (!dismissed) return;
     filch__deque_share(&spare->deque);
     filch__runtime_quiet(runtime);
+    filch__idle_hand_over(runtime);
     begin_anew(spare);
 }
 
@@ -455,8 +510,8 @@ void *filch__idle_find(struct filch__worker *worker) {
     for (;;) {
         void *item = NULL;
         if (unlikely(load_relaxed(&worker->dismissed))) retire(worker);
-        /* Who has slept until its timers were due, and found no other work since, expects its next from there too. */
-        bool search_now = !load_relaxed(&worker->alone) && !worker->slept_out;
+        /* Whose timers or descriptors ended its sleep, and who found no other work since, expects more from there. */
+        bool search_now = !load_relaxed(&worker->alone) && !worker->fed_outside;
         if (search_now && (worker->searching || begin_search(worker))) item = search(worker);
         if (item == NULL && filch__timers_earliest(&worker->timers) != INT64_MAX) {
             filch__timers_fire(&worker->timers, filch__timers_saw(&worker->timers, filch__clock_now()));

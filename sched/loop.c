@@ -12,8 +12,9 @@
  * jump, from the stack that was jumped to: before it, the context is not saved.
  *
  * Turns. Each choice of what to run is a turn of the worker. The bound: whatever stands at the old end of a worker's
- * deque, at the head of its run queue, or at the head of the inject queue, is looked at within FAIR_TURNS turns of that
- * worker (of any worker, for the inject queue); at the old end, the first time may be put off by as many turns again.
+ * deque, at the head of its run queue, or at the head of the inject queue, and what has happened outside (the poller), is
+ * looked at within FAIR_TURNS turns of that worker (of any worker, for the inject queue and the poller); at the old end,
+ * the first time may be put off by as many turns again.
  * Timers that are due fire within TIMER_TURNS turns.
  */
 #include <stdio.h>
@@ -325,6 +326,12 @@ static bool old_end_is_due(struct filch__worker *worker) {
     return again || (marks[1] != marks[0] && spawned != marks[1]);
 }
 
+/* What has happened outside goes to the end of the run queue. */
+static void look_outside(struct filch_runtime *runtime) {
+    struct filch__poller *poller = load_acquire(&runtime->poller); /* carries its table */
+    if (unlikely(poller != NULL)) (void)filch__poller_look(poller);
+}
+
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
 static void *take_in_fairness(struct filch__worker *worker) {
     if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
@@ -333,6 +340,7 @@ static void *take_in_fairness(struct filch__worker *worker) {
     switch (worker->turn % FAIR_TURNS) {
     case 0:
         worker->spawned_marks[0] = worker->spawned;
+        look_outside(worker->runtime);
         return NULL;
     case 16:
         worker->spawned_marks[1] = worker->spawned;

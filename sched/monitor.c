@@ -242,6 +242,8 @@ static struct sight look(struct filch_runtime *runtime) {
     store_relaxed(&runtime->coarse_ns, sight.now_ns); /* for reports */
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) look_at(filch__runtime_worker(runtime, i), &sight);
+    struct filch__poller *poller = load_acquire(&runtime->poller); /* carries its table */
+    if (poller != NULL && filch__poller_look_after(poller)) sight.moved = true;
     store_relaxed(&runtime->monitor.stuck, sight.stuck); /* a hint to filch_block_begin */
     if ((sight.stuck > 0 || sight.blocked) && filch__inject_length(&runtime->inject) > 0) sight.work = true;
     return sight;

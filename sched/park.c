@@ -217,6 +217,16 @@ void filch__wake(struct filch__waiter *waiter, uint32_t cause) {
     }
 }
 
+void filch__wake_in_turn(struct filch__waiter *waiter, uint32_t cause) {
+    struct filch__worker *worker = filch__worker_current();
+    uintptr_t bit = cause;
+    if (worker == NULL || worker->runtime != waiter->runtime) {
+        filch__wake(waiter, cause);
+    } else if (is_parked_alone(add_acq_rel(waiter->word, bit))) { /* CAUSE, SAVED */
+        filch__worker_enqueue(worker, item_of_strand(waiter));
+    }
+}
+
 /* --------------------------------------------------------------------------------------------------------- hint */
 
 /* `waiter` is the caller's to make runnable. To the run queue: many may be hinted at a time. */

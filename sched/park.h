@@ -122,6 +122,12 @@ uint32_t filch__park_cancellable(struct filch__waiter *waiter, filch_deadline de
 /* Gives `waiter` a cause. From any thread. Afterwards the waiter may be gone. */
 void filch__wake(struct filch__waiter *waiter, uint32_t cause);
 
+/*
+ * As filch__wake, but behind what is runnable already, and not before it: where many are woken at a time. From a worker of
+ * its runtime, or from a thread that is no worker at all.
+ */
+void filch__wake_in_turn(struct filch__waiter *waiter, uint32_t cause);
+
 /* Grants `waiter` what it waits for, with `result`. From any thread. Afterwards the waiter may be gone. */
 static inline void filch__grant(struct filch__waiter *waiter, int result) {
     waiter->result = result; /* CAUSE carries it */

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,12 +107,21 @@ no_deque:
     return answer;
 }
 
+/* Who writes to a pipe that nobody reads is to be told so, and not killed. What the program starts unblocks it again. */
+static void block_sigpipe(void) {
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+}
+
 static void *worker_thread(void *argument) {
     struct filch__worker *worker = argument;
     filch__fiber_init_thread(&worker->thread_fiber);
     filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
     filch__worker_set_current(worker);
     worker->exceptions = filch__exceptions_of_thread();
+    block_sigpipe();
     prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
     filch__timers_saw(&worker->timers, filch__clock_now());
     if (worker->runtime->monitor.on) {
@@ -211,6 +221,7 @@ static void parts_fini(struct filch_runtime *runtime) {
     filch__slab_depot_fini(&runtime->extras);
     filch__slab_depot_fini(&runtime->tasks);
     filch__lock_fini(&runtime->children_lock);
+    filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
     filch__idle_fini(&runtime->idle);
 }
@@ -234,6 +245,7 @@ static int parts_init(struct filch_runtime *runtime, uint64_t seed) {
     filch__idle_init(&runtime->idle);
     filch__inject_init(&runtime->inject);
     filch__lock_init(&runtime->children_lock);
+    filch__lock_init(&runtime->poller_lock);
     filch__slab_depot_init(&runtime->tasks, sizeof(struct filch_task));
     filch__slab_depot_init(&runtime->extras, sizeof(struct filch__task_extra));
     store_relaxed(&runtime->coarse_ns, filch__clock_now()); /* nobody else knows of it */
@@ -248,6 +260,7 @@ no_stacks:
     filch__slab_depot_fini(&runtime->extras);
     filch__slab_depot_fini(&runtime->tasks);
     filch__lock_fini(&runtime->children_lock);
+    filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
     filch__idle_fini(&runtime->idle);
     return answer;
@@ -286,6 +299,16 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     }
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
     return answer;
+}
+
+void filch__runtime_set_poller(struct filch_runtime *runtime, struct filch__poller *poller) {
+    store_seq_cst(&runtime->poller, poller); /* as work that is published: sched/idle.c */
+    filch__idle_notify(runtime);
+}
+
+static void poller_fini(struct filch_runtime *runtime) {
+    struct filch__poller *poller = load_relaxed(&runtime->poller); /* the workers have ended */
+    if (poller != NULL) poller->ops->destroy(poller);
 }
 
 /* ------------------------------------------------------------------------------------------------------- ending */
@@ -341,6 +364,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
     filch__process_count(-1);
+    poller_fini(runtime);
     workers_fini(runtime);
     parts_fini(runtime);
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);

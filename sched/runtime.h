@@ -11,6 +11,7 @@
 #include "sched/idle.h"
 #include "sched/inject.h"
 #include "sched/monitor.h"
+#include "sched/poller.h"
 #include "sched/worker.h"
 
 struct filch_runtime {
@@ -36,6 +37,8 @@ struct filch_runtime {
     struct filch__slab_depot tasks;
     struct filch__slab_depot extras;
     struct filch__stack_pool stacks;
+    ATOMIC(struct filch__poller *) poller;    /* NULL, until a descriptor is used */
+    struct filch__lock poller_lock;           /* over its making */
     struct filch__lock children_lock;         /* over the next */
     struct filch__waiter *children;           /* that wait, and whose wait can be cancelled: sched/park.h */
     ATOMIC(uint32_t) cancelled cache_aligned; /* 1: every task is cancelled, and those to come */
@@ -78,6 +81,12 @@ static inline void filch__runtime_leave(struct filch_runtime *runtime) {
 static inline bool filch__runtime_is_parents(const struct filch_runtime *runtime) {
     return runtime->process != filch__process_number();
 }
+
+/*
+ * Gives the runtime its poller, under the poller lock: workers that sleep by then have looked for one before, so one of
+ * them is woken to sleep there.
+ */
+void filch__runtime_set_poller(struct filch_runtime *runtime, struct filch__poller *poller);
 
 /* Tells whoever waits for all tasks to end that a worker has run out of work. */
 void filch__runtime_quiet(struct filch_runtime *runtime);

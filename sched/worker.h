@@ -57,7 +57,7 @@ struct filch__worker {
     int64_t stolen_at_ns;      /* when it took the item that it runs from another, or 0 */
     int64_t looked_at_ns;      /* the clock, as it read it last in its search */
     int64_t slept_until_ns;    /* a timer of its own: the last for which it has slept */
-    bool slept_out;            /* its last sleep was ended by that, not by somebody who has woken it */
+    bool fed_outside;          /* its last sleep was ended by that or by the poller, not by who has woken it */
     unsigned glance;           /* whom it glanced at last */
     int64_t rest_ns;           /* how long it will rest after the next crumb that is one too many */
     int64_t patience;          /* how many more crumbs it takes without a rest */
@@ -88,6 +88,7 @@ struct filch__worker {
     /* under the idle lock, but for the futex word */
     int64_t asking;                      /* under the runtime's share lock: what its deque was asked */
     ATOMIC(uint32_t) wake cache_aligned; /* 1: somebody has woken it */
+    ATOMIC(bool) polls;                  /* it sleeps in the poller, or is about to. Written by itself */
     bool listed;                         /* among the sleepers */
     struct filch__worker *sleeper_next, *sleeper_prev;
 

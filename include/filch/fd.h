@@ -15,8 +15,8 @@
  * and those who wait to write likewise; but what a second caller reads is what the first has left.
  *
  * Each call tries at once, and waits only where the kernel says that it would have to. A task that never has to wait
- * gives way to others now and then. SIGPIPE is never raised by writes to sockets (to pipes: see filch_fd_write), EINTR is
- * never answered.
+ * gives way to others now and then. EINTR is never answered. Workers have SIGPIPE blocked, so that who writes to what nobody
+ * reads is answered -EPIPE; on other threads that holds for sockets alone.
  *
  * Errors that every call below may answer, besides its own:
  *
@@ -117,11 +117,9 @@ FILCH_API FILCH_CHECK int filch_fd_wait(filch_fd fd, unsigned events, filch_dead
  * (libpq, libcurl). Nothing is kept after the call, so the number may be closed, and given out anew, between two calls;
  * while somebody waits at it, it must not be. From a thread that is no worker this is poll(2).
  *
- * At one number, a runtime waits with one call at a time: a second one answers -EBUSY.
- *
  * Returns  those of `events` that can be had, more than 0
  *          -EBADF   `number` is no open descriptor
- *          -EBUSY   another call of this runtime waits at it
+ *          -EPERM   it cannot be watched: a regular file
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker
  */
@@ -142,8 +140,7 @@ FILCH_API FILCH_CHECK ssize_t filch_fd_readv(filch_fd fd, const struct iovec *pa
                                              filch_deadline deadline);
 
 /*
- * Writes up to `size` bytes, waiting until at least one can be taken. On an error nothing was written. To a pipe without a
- * reader this raises SIGPIPE in the worker's thread where the program has not ignored it; to a socket never.
+ * Writes up to `size` bytes, waiting until at least one can be taken. On an error nothing was written.
  *
  * Returns  how many, which may be fewer than `size`; -EPIPE: nobody will read
  * Call     from a task or from any thread

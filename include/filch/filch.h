@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All of filch. */
+/* All of filch but input and output, which is in filch/io.h: that brings the system's names of sockets with it. */
 #ifndef FILCH_FILCH_H
 #define FILCH_FILCH_H
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The backend of epoll(7). Each descriptor is registered once, at its first wait, for both directions and edge by edge, so
+ * that a request costs no epoll_ctl. An eventfd(2) interrupts; being watched edge by edge it is never read.
+ */
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "io/backend.h"
+
+static int open_epoll(struct filch__io *io) {
+    io->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (io->wait_fd < 0) return -errno;
+    io->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    if (io->event_fd >= 0 && epoll_ctl(io->wait_fd, EPOLL_CTL_ADD, io->event_fd, &event) == 0) return 0;
+    int error = errno;
+    if (io->event_fd >= 0) close(io->event_fd);
+    close(io->wait_fd);
+    return -error;
+}
+
+static void close_epoll(struct filch__io *io) {
+    close(io->event_fd);
+    close(io->wait_fd);
+}
+
+/* With nanoseconds where the kernel has epoll_pwait2 (Linux 5.11), else with milliseconds, rounded up. */
+static int wait_until(int fd, struct epoll_event *events, unsigned room, int64_t until_ns) {
+    if (until_ns == 0) return epoll_wait(fd, events, (int)room, 0);
+    if (until_ns == INT64_MAX) return epoll_wait(fd, events, (int)room, -1);
+    int64_t left_ns = until_ns - filch__clock_now();
+    if (left_ns < 0) left_ns = 0;
+    struct timespec left = {.tv_sec = left_ns / FILCH_SEC(1), .tv_nsec = left_ns % FILCH_SEC(1)};
+    int count = epoll_pwait2(fd, events, (int)room, &left, NULL);
+    if (count >= 0 || errno != ENOSYS) return count;
+    int64_t left_ms = left_ns / FILCH_MS(1) + 1;
+    return epoll_wait(fd, events, (int)room, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+}
+
+static unsigned wait_epoll(struct filch__io *io, struct filch__poll_event *events, unsigned room, int64_t until_ns) {
+    struct epoll_event ready[POLL_BATCH];
+    int count = wait_until(io->wait_fd, ready, room, until_ns);
+    if (count < 0 && errno != EINTR) filch__die("internal: epoll_wait: error %d", errno);
+    unsigned kept = 0;
+    for (int i = 0; i < count; i++) {
+        if (ready[i].data.u64 == 0) continue; /* interrupted */
+        events[kept++] = (struct filch__poll_event){.data = ready[i].data.u64, .events = ready[i].events};
+    }
+    return kept;
+}
+
+static void deliver_epoll(struct filch__io *io, const struct filch__poll_event *events, unsigned count) {
+    (void)io;
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t bits = events[i].events;
+        struct filch__record *record = filch__event_record(events[i].data);
+        if (!filch__event_is_fresh(record, events[i].data)) continue;
+        unsigned ready = 0;
+        if (bits & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) ready |= FILCH_READABLE;
+        if (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) ready |= FILCH_WRITABLE;
+        filch__record_event(record, ready, bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? FILCH_READABLE : 0);
+    }
+}
+
+static void interrupt_epoll(struct filch__io *io) {
+    uint64_t one = 1;
+    ssize_t ignored = write(io->event_fd, &one, sizeof one);
+    (void)ignored;
+}
+
+/*
+ * A guest's number may be watched already, for another call that waits at it. epoll tells its entries apart by number too:
+ * a copy of it, which is the record's own, can be watched beside.
+ */
+static int watch_copy(struct filch__io *io, struct filch__record *record, struct epoll_event *event) {
+    int copy = fcntl(record->number, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return -errno;
+    if (epoll_ctl(io->wait_fd, EPOLL_CTL_ADD, copy, event) != 0) {
+        int error = errno;
+        close(copy);
+        return -error;
+    }
+    record->number = copy; /* a guest's record has one user */
+    record->guest = false;
+    return 0;
+}
+
+static int watch_epoll(struct filch__io *io, struct filch__record *record) {
+    uint32_t bits = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    struct epoll_event event = {.events = bits};
+    event.data.u64 = filch__event_data(record, load_acquire(&record->state));
+    if (epoll_ctl(io->wait_fd, EPOLL_CTL_ADD, record->number, &event) == 0) return 0;
+    return errno == EEXIST && record->guest ? watch_copy(io, record, &event) : -errno;
+}
+
+/* Closing would do it, but for a copy of the number in another process, which would go on to report. */
+static void unwatch_epoll(struct filch__io *io, struct filch__record *record) {
+    (void)epoll_ctl(io->wait_fd, EPOLL_CTL_DEL, record->number, NULL);
+}
+
+const struct filch__backend filch__backend_epoll = {
+    .name = "epoll",
+    .open = open_epoll,
+    .close = close_epoll,
+    .wait = wait_epoll,
+    .deliver = deliver_epoll,
+    .interrupt = interrupt_epoll,
+    .watch = watch_epoll,
+    .unwatch = unwatch_epoll,
+};

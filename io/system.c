@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/atomic.h"
+#include "base/clock.h"
+
+/* --------------------------------------------------------------------------------------------------------- injection */
+
+/* Relaxed, all of it: a test sets it before the calls that it is to meet. */
+static ATOMIC(bool) injecting;
+static ATOMIC(bool) all;
+static ATOMIC(uint64_t) due;
+static ATOMIC(uint64_t) calls;
+static ATOMIC(int) said;
+
+void filch__system_fail(uint64_t nth, bool all_after, int answer) {
+    store_relaxed(&injecting, false);
+    store_relaxed(&calls, 0);
+    store_relaxed(&due, nth);
+    store_relaxed(&all, all_after);
+    store_relaxed(&said, answer);
+    store_relaxed(&injecting, nth != 0);
+}
+
+uint64_t filch__system_calls(void) {
+    return load_relaxed(&calls);
+}
+
+/* What this call is to answer, or 0. A positive answer, of a call that moves bytes, is put into `*size` instead. */
+static int injected(size_t *size) {
+    if (likely(!load_relaxed(&injecting))) return 0;
+    uint64_t number = add_relaxed(&calls, 1) + 1, first = load_relaxed(&due);
+    if (number < first || (number > first && !load_relaxed(&all))) return 0;
+    int answer = load_relaxed(&said);
+    if (answer < 0) return answer;
+    if (size != NULL && *size > (size_t)answer) *size = (size_t)answer;
+    return 0;
+}
+
+/* The answer of a call that has returned `result`. */
+static inline ssize_t answer_of(ssize_t result) {
+    return result >= 0 ? result : -errno;
+}
+
+/* EINTR, injected or not, is taken for a call that is to be made again. */
+static inline bool again(ssize_t answer) {
+    return unlikely(answer == -EINTR);
+}
+
+/* ------------------------------------------------------------------------------------------------------ read and write */
+
+never_inline ssize_t filch__system_read(int number, void *buffer, size_t size) {
+    ssize_t answer;
+    do {
+        size_t part = size;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(read(number, buffer, part));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_write(int number, const void *buffer, size_t size) {
+    ssize_t answer;
+    do {
+        size_t part = size;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(write(number, buffer, part));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_readv(int number, const struct iovec *parts, int count) {
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (likely(answer == 0)) answer = answer_of(readv(number, parts, count));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_writev(int number, const struct iovec *parts, int count) {
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (likely(answer == 0)) answer = answer_of(writev(number, parts, count));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_pread(int number, void *buffer, size_t size, int64_t offset) {
+    ssize_t answer;
+    do {
+        size_t part = size;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(pread(number, buffer, part, offset));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_pwrite(int number, const void *buffer, size_t size, int64_t offset) {
+    ssize_t answer;
+    do {
+        size_t part = size;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(pwrite(number, buffer, part, offset));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_recv(int number, void *buffer, size_t size, int flags) {
+    ssize_t answer;
+    do {
+        size_t part = size;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(recv(number, buffer, part, flags));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_send(int number, const void *buffer, size_t size, int flags) {
+    ssize_t answer;
+    do {
+        size_t part = size;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(send(number, buffer, part, flags));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_recvmsg(int number, struct msghdr *message, int flags) {
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (likely(answer == 0)) answer = answer_of(recvmsg(number, message, flags));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_sendmsg(int number, const struct msghdr *message, int flags) {
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (likely(answer == 0)) answer = answer_of(sendmsg(number, message, flags));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_sendfile(int to, int from, int64_t *offset, size_t count) {
+    ssize_t answer;
+    do {
+        size_t part = count;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(sendfile(to, from, offset, part));
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_splice(int from, int to, size_t count) {
+    ssize_t answer;
+    do {
+        size_t part = count;
+        answer = injected(&part);
+        if (likely(answer == 0)) answer = answer_of(splice(from, NULL, to, NULL, part, SPLICE_F_NONBLOCK));
+    } while (again(answer));
+    return answer;
+}
+
+/* ---------------------------------------------------------------------------------------------------- open and close */
+
+/* Linux frees the number whatever it answers: it must not be closed again after EINTR. */
+never_inline int filch__system_close(int number) {
+    return (int)answer_of(close(number));
+}
+
+never_inline int filch__system_accept(int number, struct sockaddr *address, socklen_t *length) {
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (likely(answer == 0)) answer = answer_of(accept4(number, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    } while (again(answer));
+    return (int)answer;
+}
+
+/* After EINTR the kernel goes on connecting: that is as if it had said EINPROGRESS. */
+never_inline int filch__system_connect(int number, const struct sockaddr *address, socklen_t length) {
+    int answer = injected(NULL);
+    if (answer == 0) answer = (int)answer_of(connect(number, address, length));
+    return answer == -EINTR ? -EINPROGRESS : answer;
+}
+
+never_inline int filch__system_socket(int family, int type, int protocol) {
+    int answer = injected(NULL);
+    return answer != 0 ? answer : (int)answer_of(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+never_inline int filch__system_pipe(int numbers[2]) {
+    int answer = injected(NULL);
+    return answer != 0 ? answer : (int)answer_of(pipe2(numbers, O_NONBLOCK | O_CLOEXEC));
+}
+
+/* ------------------------------------------------------------------------------------------------------------- others */
+
+never_inline int filch__system_poll(int number, short events, int64_t until_ns) {
+    struct pollfd one = {.fd = number, .events = events};
+    for (;;) {
+        int64_t left_ns = until_ns == 0 ? 0 : until_ns - filch__clock_now();
+        if (left_ns < 0) left_ns = 0;
+        struct timespec left = {.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
+        ssize_t answer = injected(NULL);
+        if (answer == 0) answer = answer_of(ppoll(&one, 1, until_ns == INT64_MAX ? NULL : &left, NULL));
+        if (!again(answer)) return answer > 0 ? one.revents : (int)answer;
+    }
+}
+
+never_inline int filch__system_prepare(int number, struct filch__system_kind *kind) {
+    *kind = (struct filch__system_kind){0};
+    int flags = fcntl(number, F_GETFL);
+    if (flags < 0) return -errno;
+    if (!(flags & O_NONBLOCK) && fcntl(number, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    int type = 0;
+    socklen_t length = sizeof type;
+    kind->socket = getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+    struct stat about;
+    if (fstat(number, &about) != 0) return -errno;
+    kind->stream = kind->socket ? type == SOCK_STREAM : S_ISFIFO(about.st_mode);
+    kind->regular = S_ISREG(about.st_mode) || S_ISDIR(about.st_mode);
+    return 0;
+}

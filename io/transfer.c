@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads and writes: one loop, which tries while the descriptor is ready and waits while it is not, and what each call
+ * tries.
+ */
+#include <filch/fd.h>
+#include <limits.h>
+
+#include "io/io.h"
+
+/* What a call moves. Which fields it uses is its own. */
+struct call {
+    void *buffer;
+    size_t size;     /* how much is to be moved at most */
+    size_t expected; /* with less than this, a stream is empty, or full */
+    const struct iovec *parts;
+    int count;
+    int flags;
+    int64_t offset;
+    struct msghdr *message;
+};
+
+/* Makes the system call: a count or -errno. */
+typedef ssize_t attempt_fn(struct filch__record *record, const struct call *call);
+
+/* A stream that gave less than was asked for is empty, unless it has ended. */
+static inline void note_short(struct filch__record *record, enum filch__direction direction, uint32_t seen,
+                              size_t moved, size_t expected) {
+    if (!record->stream || moved >= expected || (seen & HUNG_UP)) return;
+    (void)filch__record_clear(record, direction, seen);
+}
+
+static force_inline ssize_t move(struct filch__record *record, enum filch__direction direction, attempt_fn *attempt,
+                                 const struct call *call, filch_deadline deadline) {
+    for (;;) {
+        uint32_t seen = filch__record_ready(record, direction);
+        if (likely(seen & READY)) {
+            ssize_t moved = attempt(record, call);
+            if (likely(moved > 0)) note_short(record, direction, seen, (size_t)moved, call->expected);
+            if (likely(moved != -EAGAIN)) return moved;
+            if (!filch__record_clear(record, direction, seen)) continue;
+        }
+        int error = filch__record_wait(record, direction, deadline);
+        if (unlikely(error != 0)) return error;
+    }
+}
+
+static force_inline ssize_t transfer(filch_fd fd, enum filch__direction direction, attempt_fn *attempt,
+                                     const struct call *call, filch_deadline deadline) {
+    if (unlikely(filch__cancelled())) return -ECANCELED;
+    struct filch__record *record;
+    int error = filch__record_enter(fd, &record);
+    if (unlikely(error != 0)) return error;
+    ssize_t moved = move(record, direction, attempt, call, deadline);
+    filch__record_done(record, direction);
+    filch__record_leave(record);
+    if (likely(moved >= 0)) filch__spend();
+    return moved;
+}
+
+/* The most that a system call moves at a time, about. */
+static inline size_t at_most(size_t size) {
+    return size > SSIZE_MAX ? SSIZE_MAX : size;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- read */
+
+static ssize_t try_read(struct filch__record *record, const struct call *call) {
+    if (likely(record->socket)) return filch__system_recv(record->number, call->buffer, call->size, 0);
+    return filch__system_read(record->number, call->buffer, call->size);
+}
+
+/* Nothing is to be read: 0, if it is open. */
+static ssize_t read_nothing(filch_fd fd) {
+    int number = filch_fd_number(fd);
+    return number < 0 ? number : 0;
+}
+
+ssize_t filch_fd_read(filch_fd fd, void *buffer, size_t size, filch_deadline deadline) {
+    if (unlikely(buffer == NULL && size > 0)) return -EINVAL;
+    if (unlikely(size == 0)) return read_nothing(fd);
+    struct call call = {.buffer = buffer, .size = at_most(size), .expected = at_most(size)};
+    return transfer(fd, TO_READ, try_read, &call, deadline);
+}
+
+static ssize_t try_readv(struct filch__record *record, const struct call *call) {
+    return filch__system_readv(record->number, call->parts, call->count);
+}
+
+/* Their size, or -EINVAL. */
+static ssize_t size_of_parts(const struct iovec *parts, int count) {
+    if (count < 0 || count > IOV_MAX || (parts == NULL && count > 0)) return -EINVAL;
+    size_t size = 0;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_base == NULL && parts[i].iov_len > 0) return -EINVAL;
+        if (parts[i].iov_len > SSIZE_MAX - size) return -EINVAL;
+        size += parts[i].iov_len;
+    }
+    return (ssize_t)size;
+}
+
+ssize_t filch_fd_readv(filch_fd fd, const struct iovec *parts, int count, filch_deadline deadline) {
+    ssize_t size = size_of_parts(parts, count);
+    if (size < 0) return size;
+    struct call call = {.parts = parts, .count = count, .expected = (size_t)size};
+    return transfer(fd, TO_READ, try_readv, &call, deadline);
+}
+
+static ssize_t try_pread(struct filch__record *record, const struct call *call) {
+    return filch__system_pread(record->number, call->buffer, call->size, call->offset);
+}
+
+ssize_t filch_fd_pread(filch_fd fd, void *buffer, size_t size, int64_t offset, filch_deadline deadline) {
+    if ((buffer == NULL && size > 0) || offset < 0) return -EINVAL;
+    struct call call = {.buffer = buffer, .size = at_most(size), .expected = 0, .offset = offset};
+    return transfer(fd, TO_READ, try_pread, &call, deadline);
+}
+
+static ssize_t try_recv(struct filch__record *record, const struct call *call) {
+    return filch__system_recv(record->number, call->buffer, call->size, call->flags);
+}
+
+/* It would have the kernel wait. */
+static bool flags_are_valid(int flags) {
+    return (flags & MSG_WAITALL) == 0;
+}
+
+ssize_t filch_fd_recv(filch_fd fd, void *buffer, size_t size, int flags, filch_deadline deadline) {
+    if ((buffer == NULL && size > 0) || !flags_are_valid(flags)) return -EINVAL;
+    struct call call = {.buffer = buffer, .size = at_most(size), .flags = flags | MSG_DONTWAIT};
+    if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0) call.expected = call.size; /* else (MSG_PEEK) it says nothing */
+    return transfer(fd, TO_READ, try_recv, &call, deadline);
+}
+
+static ssize_t try_recvmsg(struct filch__record *record, const struct call *call) {
+    return filch__system_recvmsg(record->number, call->message, call->flags);
+}
+
+ssize_t filch_fd_recvmsg(filch_fd fd, struct msghdr *message, int flags, filch_deadline deadline) {
+    if (message == NULL || !flags_are_valid(flags)) return -EINVAL;
+    struct call call = {.message = message, .flags = flags | MSG_DONTWAIT};
+    return transfer(fd, TO_READ, try_recvmsg, &call, deadline);
+}
+
+int filch_fd_read_exactly(filch_fd fd, void *buffer, size_t size, size_t *moved, filch_deadline deadline) {
+    size_t done = 0;
+    ssize_t answer = buffer == NULL && size > 0 ? -EINVAL : 0;
+    while (answer >= 0 && done < size) {
+        answer = filch_fd_read(fd, (char *)buffer + done, size - done, deadline);
+        if (answer == 0) answer = -ENODATA;
+        if (answer > 0) done += (size_t)answer;
+    }
+    if (moved != NULL) *moved = done;
+    return answer < 0 ? (int)answer : 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- write */
+
+static ssize_t try_write(struct filch__record *record, const struct call *call) {
+    if (likely(record->socket)) return filch__system_send(record->number, call->buffer, call->size, MSG_NOSIGNAL);
+    return filch__system_write(record->number, call->buffer, call->size);
+}
+
+ssize_t filch_fd_write(filch_fd fd, const void *buffer, size_t size, filch_deadline deadline) {
+    if (unlikely(buffer == NULL && size > 0)) return -EINVAL;
+    struct call call = {.buffer = (void *)(uintptr_t)buffer, .size = at_most(size), .expected = at_most(size)};
+    return transfer(fd, TO_WRITE, try_write, &call, deadline);
+}
+
+static ssize_t try_writev(struct filch__record *record, const struct call *call) {
+    if (!record->socket) return filch__system_writev(record->number, call->parts, call->count);
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)call->parts, .msg_iovlen = (size_t)call->count};
+    return filch__system_sendmsg(record->number, &message, MSG_NOSIGNAL);
+}
+
+ssize_t filch_fd_writev(filch_fd fd, const struct iovec *parts, int count, filch_deadline deadline) {
+    ssize_t size = size_of_parts(parts, count);
+    if (size < 0) return size;
+    struct call call = {.parts = parts, .count = count, .expected = (size_t)size};
+    return transfer(fd, TO_WRITE, try_writev, &call, deadline);
+}
+
+static ssize_t try_pwrite(struct filch__record *record, const struct call *call) {
+    return filch__system_pwrite(record->number, call->buffer, call->size, call->offset);
+}
+
+ssize_t filch_fd_pwrite(filch_fd fd, const void *buffer, size_t size, int64_t offset, filch_deadline deadline) {
+    if ((buffer == NULL && size > 0) || offset < 0) return -EINVAL;
+    struct call call = {.buffer = (void *)(uintptr_t)buffer, .size = at_most(size), .expected = 0, .offset = offset};
+    return transfer(fd, TO_WRITE, try_pwrite, &call, deadline);
+}
+
+static ssize_t try_send(struct filch__record *record, const struct call *call) {
+    return filch__system_send(record->number, call->buffer, call->size, call->flags | MSG_NOSIGNAL);
+}
+
+ssize_t filch_fd_send(filch_fd fd, const void *buffer, size_t size, int flags, filch_deadline deadline) {
+    if ((buffer == NULL && size > 0) || !flags_are_valid(flags)) return -EINVAL;
+    struct call call = {.buffer = (void *)(uintptr_t)buffer, .size = at_most(size), .flags = flags | MSG_DONTWAIT};
+    return transfer(fd, TO_WRITE, try_send, &call, deadline);
+}
+
+static ssize_t try_sendmsg(struct filch__record *record, const struct call *call) {
+    return filch__system_sendmsg(record->number, call->message, call->flags | MSG_NOSIGNAL);
+}
+
+ssize_t filch_fd_sendmsg(filch_fd fd, const struct msghdr *message, int flags, filch_deadline deadline) {
+    if (message == NULL) return -EINVAL;
+    struct call call = {.message = (struct msghdr *)(uintptr_t)message, .flags = flags | MSG_DONTWAIT};
+    return transfer(fd, TO_WRITE, try_sendmsg, &call, deadline);
+}
+
+int filch_fd_write_all(filch_fd fd, const void *buffer, size_t size, size_t *moved, filch_deadline deadline) {
+    size_t done = 0;
+    ssize_t answer = buffer == NULL && size > 0 ? -EINVAL : 0;
+    while (answer >= 0 && done < size) {
+        answer = filch_fd_write(fd, (const char *)buffer + done, size - done, deadline);
+        if (answer > 0) done += (size_t)answer;
+    }
+    if (moved != NULL) *moved = done;
+    return answer < 0 ? (int)answer : 0;
+}
+
+/* ------------------------------------------------------------------------------------------- from one to the other */
+
+struct file_call {
+    struct call call;
+    int from;
+    int64_t *offset;
+};
+
+static ssize_t try_sendfile(struct filch__record *record, const struct call *call) {
+    const struct file_call *file = (const struct file_call *)(const void *)call; /* its first field */
+    return filch__system_sendfile(record->number, file->from, file->offset, call->size);
+}
+
+ssize_t filch_fd_sendfile(filch_fd to, int from, int64_t *offset, size_t count, filch_deadline deadline) {
+    if (from < 0 || (offset != NULL && *offset < 0)) return -EINVAL;
+    struct file_call file = {.call = {.size = at_most(count)}, .from = from, .offset = offset};
+    return transfer(to, TO_WRITE, try_sendfile, &file.call, deadline);
+}
+
+/* EAGAIN does not tell which of the two it is that has to wait: 0, or why not. */
+static int wait_for_either(struct filch__record *from, struct filch__record *to, const uint32_t *seen,
+                           filch_deadline deadline) {
+    if ((filch__system_poll(from->number, POLLIN, 0) & (POLLIN | POLLHUP | POLLERR)) == 0) {
+        return filch__record_clear(from, TO_READ, seen[0]) ? filch__record_wait(from, TO_READ, deadline) : 0;
+    }
+    return filch__record_clear(to, TO_WRITE, seen[1]) ? filch__record_wait(to, TO_WRITE, deadline) : 0;
+}
+
+static ssize_t splice_between(struct filch__record *from, struct filch__record *to, size_t count,
+                              filch_deadline deadline) {
+    for (;;) {
+        uint32_t seen[2] = {filch__record_ready(from, TO_READ), filch__record_ready(to, TO_WRITE)};
+        ssize_t moved = filch__system_splice(from->number, to->number, count);
+        if (moved != -EAGAIN) return moved;
+        int error = wait_for_either(from, to, seen, deadline);
+        if (error != 0) return error;
+    }
+}
+
+ssize_t filch_fd_splice(filch_fd from, filch_fd to, size_t count, filch_deadline deadline) {
+    if (filch__cancelled()) return -ECANCELED;
+    struct filch__record *source, *sink;
+    int error = filch__record_enter(from, &source);
+    if (error != 0) return error;
+    error = filch__record_enter(to, &sink);
+    ssize_t moved = error;
+    if (error == 0) {
+        moved = splice_between(source, sink, at_most(count), deadline);
+        filch__record_done(sink, TO_WRITE);
+        filch__record_leave(sink);
+    }
+    filch__record_done(source, TO_READ);
+    filch__record_leave(source);
+    if (moved >= 0) filch__spend();
+    return moved;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/poller.h"
+
+#include <sched.h>
+
+unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_event *events, unsigned room,
+                             int64_t until_ns) {
+    unsigned count = poller->ops->wait(poller, events, room, until_ns);
+    count_up(&poller->looks, 1);
+    count_up(&poller->events, count);
+    return count;
+}
+
+static bool hold_to_look(struct filch__poller *poller) {
+    uint32_t nobody = HELD_NOT;
+    /* relaxed: a glance, so that the line stays with who sleeps there; the CAS counts, and orders who looks after whom */
+    return load_relaxed(&poller->held) == HELD_NOT && cas_acquire(&poller->held, &nobody, (uint32_t)HELD_LOOKS);
+}
+
+static never_inline bool look(struct filch__poller *poller) {
+    struct filch__poll_event events[LOOK_BATCH];
+    unsigned count = filch__poller_fetch(poller, events, LOOK_BATCH, 0);
+    filch__poller_let_go(poller);
+    if (count > 0) poller->ops->deliver(poller, events, count);
+    return count > 0;
+}
+
+bool filch__poller_look(struct filch__poller *poller) {
+    return hold_to_look(poller) && look(poller);
+}
+
+bool filch__poller_hold(struct filch__poller *poller) {
+    for (unsigned tries = 0;; tries++) {
+        uint32_t held = HELD_NOT;
+        if (cas_seq_cst(&poller->held, &held, (uint32_t)HELD_SLEEPS)) return true;
+        if (held == HELD_SLEEPS) return false;
+        if (tries < 64) {
+            spin_pause();
+        } else {
+            sched_yield(); /* who looks may have lost its processor */
+        }
+    }
+}
+
+void filch__poller_let_go(struct filch__poller *poller) {
+    store_seq_cst(&poller->held, (uint32_t)HELD_NOT);
+}
+
+bool filch__poller_look_after(struct filch__poller *poller) {
+    uint64_t looks = load_relaxed(&poller->looks); /* a glance */
+    bool needed = looks == poller->looks_seen && load_relaxed(&poller->held) == HELD_NOT;
+    if (needed) (void)filch__poller_look(poller);
+    poller->looks_seen = load_relaxed(&poller->looks);
+    return needed;
+}
