@@ -318,6 +318,18 @@ static int64_t sleep_until(struct filch__worker *worker) {
     return until_ns < rested_ns ? rested_ns : until_ns;
 }
 
+/* Until woken, until a timer of its own is due (then true), or until something happens outside. */
+static bool sleep_anywhere(struct filch__worker *worker, struct filch__poller *poller, struct filch__poll_event *events,
+                           unsigned *count) {
+    filch__runtime_quiet(worker->runtime);
+    count_up(&worker->sleeps, 1);
+    int64_t until_ns = sleep_until(worker);
+    bool holds = poller != NULL && filch__poller_hold(poller);
+    bool due = holds ? sleep_in_poller(worker, poller, events, count, until_ns) : sleep_on_futex(worker, until_ns);
+    if (due) worker->slept_until_ns = until_ns;
+    return due;
+}
+
 /*
  * Sleeps until woken, until a timer of its own is due, or until something happens outside. Counted as searching
  * afterwards; what has happened outside is delivered when it is, so that it is not chosen to be woken for that.
@@ -328,19 +340,9 @@ static void sleep_until_woken(struct filch__worker *worker) {
     unsigned count = 0;
     lie_down(worker);
     share_all(worker);
-    struct filch__poller *poller = load_seq_cst(&runtime->poller); /* L */
-    bool due = false;
-    if (!filch__steal_in_sight(runtime) && !load_seq_cst(&runtime->ending)) { /* L */
-        filch__runtime_quiet(runtime);
-        count_up(&worker->sleeps, 1);
-        int64_t until_ns = sleep_until(worker);
-        if (poller != NULL && filch__poller_hold(poller)) {
-            due = sleep_in_poller(worker, poller, events, &count, until_ns);
-        } else {
-            due = sleep_on_futex(worker, until_ns);
-        }
-        if (due) worker->slept_until_ns = until_ns;
-    }
+    struct filch__poller *poller = load_seq_cst(&runtime->poller);                /* L */
+    bool stay = filch__steal_in_sight(runtime) || load_seq_cst(&runtime->ending); /* L */
+    bool due = !stay && sleep_anywhere(worker, poller, events, &count);
     worker->fed_outside = due || count > 0;
     get_up(worker);
     if (count > 0) poller->ops->deliver(poller, events, count);
