@@ -118,7 +118,9 @@ static void happened(struct filch__record *record, enum filch__direction directi
 
 void filch__record_event(struct filch__record *record, unsigned ready, unsigned hung_up) {
     if (ready & FILCH_READABLE) happened(record, TO_READ, hung_up & FILCH_READABLE ? READY | HUNG_UP : READY);
-    if (ready & FILCH_WRITABLE) happened(record, TO_WRITE, READY);
+    if (!(ready & FILCH_WRITABLE)) return;
+    uint32_t word = load_seq_cst(&record->ready[TO_WRITE]);
+    if ((word & (READY | WAITED)) != READY) happened(record, TO_WRITE, READY); /* else see look_again */
 }
 
 /* ------------------------------------------------------------------------------------------------------------- waits */
@@ -163,6 +165,11 @@ static bool is_closing(struct filch__record *record) {
     return load_seq_cst(&record->state) & RECORD_CLOSING; /* CLOSE */
 }
 
+/* The other half of passing events over: by who stands in the list of those who wait to write. */
+static void look_again(struct filch__record *record) {
+    if (filch__system_poll(record->number, POLLOUT, 0) > 0) filch__record_event(record, FILCH_WRITABLE, 0);
+}
+
 /* Before a wait: 0, or why there is to be none. */
 static int prepare(struct filch__record *record) {
     if (unlikely(filch__runtime_is_parents(record->io->runtime))) return -ESHUTDOWN;
@@ -184,7 +191,9 @@ int filch__record_wait(struct filch__record *record, enum filch__direction direc
         return closing ? -EBADF : 0;
     }
     filch__waitlist_add(&record->waiters[direction], &clause);
-    return filch__wait(&record->latch, &clause, deadline);
+    filch__latch_leave(&record->latch);
+    if (direction == TO_WRITE) look_again(record);
+    return filch__wait_listed(&record->latch, &clause, deadline);
 }
 
 /* Takes out what was not chosen. */
@@ -211,6 +220,7 @@ int filch__record_wait_both(struct filch__record *record, filch_deadline deadlin
     filch__waitlist_add(&record->waiters[TO_READ], &clauses[0]);
     filch__waitlist_add(&record->waiters[TO_WRITE], &clauses[1]);
     filch__latch_leave(&record->latch);
+    look_again(record);
     uint32_t cause = filch__park_cancellable(&waiter, deadline);
     uint32_t nobody = 0;
     if (cause != WAITER_GRANTED && !cas_acq_rel(&waiter.chosen, &nobody, UINT32_MAX)) {

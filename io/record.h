@@ -22,6 +22,10 @@
  * same word. An event grants the first in the list, who tries; whoever leaves a direction that is still READY and WAITED
  * grants the next. So each event runs once through those who wait, until one finds nothing.
  *
+ * That there is room to write comes with most events that tell of something to read, since both are told of together. So
+ * such an event is passed over where the direction is READY and nobody is WAITED; and who waits to write, being in the list
+ * by then, looks once more by poll(2) whether that was so between its try and its listing. Writes that wait are rare.
+ *
  * Edges
  *   ENTER   open: state (release)  -> who enters: state (acquire)    carries number and kind
  *   LEAVE   leave: state (acq_rel) -> who finds nobody left          carries all use of the number, before close(2)

@@ -6,12 +6,14 @@
 #include <limits.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "context/context.h" /* which sanitizer there is */
 
 /* --------------------------------------------------------------------------------------------------------- injection */
 
@@ -46,6 +48,35 @@ static int injected(size_t *size) {
     return 0;
 }
 
+/* -------------------------------------------------------------------------------------------------- the frequent calls */
+
+/*
+ * libc makes these points at which a thread may be cancelled, at two locked instructions each; workers are not cancelled.
+ * The sanitizers know them by libc's functions.
+ */
+#if defined(FILCH_TSAN) || defined(FILCH_ASAN)
+#define call_read read
+#define call_write write
+#define call_recv recv
+#define call_send send
+#else
+static inline ssize_t call_read(int number, void *buffer, size_t size) {
+    return syscall(SYS_read, number, buffer, size);
+}
+
+static inline ssize_t call_write(int number, const void *buffer, size_t size) {
+    return syscall(SYS_write, number, buffer, size);
+}
+
+static inline ssize_t call_recv(int number, void *buffer, size_t size, int flags) {
+    return syscall(SYS_recvfrom, number, buffer, size, flags, NULL, NULL);
+}
+
+static inline ssize_t call_send(int number, const void *buffer, size_t size, int flags) {
+    return syscall(SYS_sendto, number, buffer, size, flags, NULL, 0);
+}
+#endif
+
 /* The answer of a call that has returned `result`. */
 static inline ssize_t answer_of(ssize_t result) {
     return result >= 0 ? result : -errno;
@@ -63,7 +94,7 @@ never_inline ssize_t filch__system_read(int number, void *buffer, size_t size) {
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(read(number, buffer, part));
+        if (likely(answer == 0)) answer = answer_of(call_read(number, buffer, part));
     } while (again(answer));
     return answer;
 }
@@ -73,7 +104,7 @@ never_inline ssize_t filch__system_write(int number, const void *buffer, size_t 
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(write(number, buffer, part));
+        if (likely(answer == 0)) answer = answer_of(call_write(number, buffer, part));
     } while (again(answer));
     return answer;
 }
@@ -121,7 +152,7 @@ never_inline ssize_t filch__system_recv(int number, void *buffer, size_t size, i
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(recv(number, buffer, part, flags));
+        if (likely(answer == 0)) answer = answer_of(call_recv(number, buffer, part, flags));
     } while (again(answer));
     return answer;
 }
@@ -131,7 +162,7 @@ never_inline ssize_t filch__system_send(int number, const void *buffer, size_t s
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(send(number, buffer, part, flags));
+        if (likely(answer == 0)) answer = answer_of(call_send(number, buffer, part, flags));
     } while (again(answer));
     return answer;
 }

@@ -5,15 +5,14 @@
 #include <stddef.h>
 
 #include "base/assert.h"
-#include "base/atomic.h"
 #include "sched/worker.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static ATOMIC(uint32_t) number; /* counts forks; written while there is one thread */
+ATOMIC(uint32_t) filch__process_forks;
 static ATOMIC(int32_t) runtimes;
 
 static void in_child(void) {
-    store_relaxed(&number, load_relaxed(&number) + 1);
+    store_relaxed(&filch__process_forks, filch__process_number() + 1);
     store_relaxed(&runtimes, 0);
     filch__worker_set_current(NULL);
 }
@@ -22,9 +21,8 @@ static void watch(void) {
     pthread_atfork(NULL, NULL, in_child);
 }
 
-uint32_t filch__process_number(void) {
+void filch__process_watch(void) {
     pthread_once(&once, watch);
-    return load_relaxed(&number); /* constant in a process */
 }
 
 void filch__process_count(int change) {
@@ -32,7 +30,7 @@ void filch__process_count(int change) {
 }
 
 bool filch__process_is_forsaken(void) {
-    return load_relaxed(&number) != 0 && load_relaxed(&runtimes) == 0; /* as above */
+    return filch__process_number() != 0 && load_relaxed(&runtimes) == 0; /* a count */
 }
 
 _Noreturn void filch__process_die(const char *what) {

@@ -12,8 +12,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The number of this process; the first call of it has forks watched. */
-uint32_t filch__process_number(void);
+#include "base/atomic.h"
+
+/* Has forks watched from now on. Once is enough. */
+void filch__process_watch(void);
+
+/* Counts forks; written while there is one thread. */
+extern ATOMIC(uint32_t) filch__process_forks;
+
+/* The number of this process. */
+static inline uint32_t filch__process_number(void) {
+    return load_relaxed(&filch__process_forks); /* constant in a process */
+}
 
 /* Counts the runtimes that this process has made and not destroyed: 1, or -1. */
 void filch__process_count(int change);

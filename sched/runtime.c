@@ -278,6 +278,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
     runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
     runtime->closable = barrier_is_to_be_had();
+    filch__process_watch();
     runtime->process = filch__process_number();
     runtime->seed = options->seed != 0 ? options->seed : filch__random_seed();
     runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
