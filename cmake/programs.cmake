@@ -163,6 +163,28 @@ if(FILCH_TREESUM_FILES)
     endif()
 endif()
 
+# Guests: libraries that open descriptors of their own, driven from tasks, against the real servers. The thread sanitizer
+# does not see how a library that it has not compiled keeps its own threads and memory in order.
+function(filch_guest name library header package server)
+    string(TOUPPER ${library} upper)
+    find_path(FILCH_${upper}_INCLUDE ${header} PATH_SUFFIXES postgresql)
+    find_library(FILCH_${upper}_LIBRARY ${library})
+    if(FILCH_SANITIZE MATCHES "thread")
+        message(STATUS "filch: ${library} is not compiled for ThreadSanitizer: examples/guests/${name} is not in this build")
+    elseif(FILCH_${upper}_INCLUDE AND FILCH_${upper}_LIBRARY)
+        list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/examples/guests/")
+        filch_example(${name} ${ARGN})
+        target_include_directories(example_${name} SYSTEM PRIVATE "${FILCH_${upper}_INCLUDE}")
+        target_link_libraries(example_${name} PRIVATE "${FILCH_${upper}_LIBRARY}")
+        filch_judged(example-${name} --seconds 300 --skip 77 --output "${PROJECT_SOURCE_DIR}/tests/examples/${name}.txt" --
+                     "${PROJECT_SOURCE_DIR}/tests/guests/${server}" $<TARGET_FILE:example_${name}>)
+    else()
+        message(WARNING "SKIPPED: examples/guests/${name} needs ${library} (Debian and Ubuntu: ${package})")
+    endif()
+endfunction()
+filch_guest(postgres pq libpq-fe.h libpq-dev postgres postgres.c pg.c)
+filch_guest(fetch curl curl/curl.h libcurl4-openssl-dev http fetch.c multi.c)
+
 # ------------------------------------------------------------------------------------------------ folders of their own
 
 foreach(folder bench tests/explore tests/migrate)

@@ -5,6 +5,8 @@
  */
 #include <filch/fd.h>
 #include <limits.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "io/io.h"
 

@@ -32,11 +32,12 @@
 #include <filch/base.h>
 #include <filch/runtime.h>
 #include <filch/time.h>
-#include <sys/socket.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 FILCH_BEGIN_DECLS
+
+struct iovec;  /* of <sys/uio.h> */
+struct msghdr; /* of <sys/socket.h> */
 
 /* A descriptor, by value. Zeroed: none. */
 typedef struct filch_fd {
