@@ -3,7 +3,13 @@
 
 #include <time.h>
 
+#include "base/stand_in.h"
+
+ATOMIC(const struct filch__stand_in *) filch__stand_in;
+
 int64_t filch__clock_now(void) {
+    const struct filch__stand_in *stand_in = filch__stand_in_now();
+    if (unlikely(stand_in != NULL)) return stand_in->clock_now();
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;

@@ -7,7 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/stand_in.h"
+
 bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
+    const struct filch__stand_in *stand_in = filch__stand_in_now();
+    if (unlikely(stand_in != NULL) && stand_in->is_mine()) return stand_in->futex_wait(word, expected, deadline_ns);
     struct timespec deadline, *limit = NULL;
     if (deadline_ns != INT64_MAX) {
         if (deadline_ns < 0) deadline_ns = 0;
@@ -21,5 +25,10 @@ bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
 }
 
 void filch__futex_wake(uint32_t *word, int count) {
+    const struct filch__stand_in *stand_in = filch__stand_in_now();
+    if (unlikely(stand_in != NULL)) {
+        stand_in->futex_wake(word, count);
+        return;
+    }
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }

@@ -67,6 +67,7 @@ static int make(struct filch_runtime *runtime, struct filch__io **result) {
 }
 
 int filch__io_of(struct filch_runtime *runtime, struct filch__io **io) {
+    if (unlikely(runtime->simulated)) return -EOPNOTSUPP;          /* what the system does is not to be had again */
     struct filch__poller *poller = load_acquire(&runtime->poller); /* carries all of it */
     *io = io_of(poller);
     if (likely(poller != NULL)) return 0;

@@ -269,7 +269,7 @@ static bool look_outside(struct filch_runtime *runtime) {
 static void *search(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
     worker->looked_at_ns = filch__clock_now();
-    int64_t until_ns = worker->looked_at_ns + SEARCH_NS;
+    int64_t until_ns = worker->looked_at_ns + (worker->simulated ? 0 : SEARCH_NS);
     store_relaxed(&runtime->coarse_ns, worker->looked_at_ns); /* for reports */
     for (;;) {
         void *item = filch__steal_round(worker);
@@ -484,7 +484,7 @@ static void retire(struct filch__worker *spare) {
  * large ones are found by taking them all: each CRUMB_NS that stolen work has lasted pays for one more crumb.
  */
 static void rest_after_crumb(struct filch__worker *worker) {
-    if (worker->stolen_at_ns == 0) return;
+    if (worker->stolen_at_ns == 0 || worker->simulated) return;
     int64_t now_ns = filch__clock_now();
     int64_t lasted_ns = now_ns - worker->stolen_at_ns;
     worker->stolen_at_ns = 0;

@@ -266,6 +266,11 @@ void filch__worker_ready(struct filch__worker *worker, struct filch__waiter *str
 
 void filch__worker_pushed(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
+    if (unlikely(worker->simulated)) {
+        filch__idle_notify(runtime);
+        filch__sim_point();
+        return;
+    }
     if (load_seq_cst(&runtime->idle.word) != 0) {
         worker->calm = 0;
         filch__idle_notify(runtime);
@@ -354,8 +359,43 @@ static void *take_in_fairness(struct filch__worker *worker) {
     }
 }
 
+enum { SOURCES = 5 };
+
+static void *take_from(struct filch__worker *worker, uint32_t source) {
+    switch (source) {
+    case 0:
+        return exchange_acq_rel(&worker->next, NULL);
+    case 1:
+        for (uint32_t past = filch__sim_choose((uint32_t)filch__runqueue_length(&worker->runqueue)); past > 0; past--) {
+            filch__worker_enqueue(worker, filch__runqueue_pop(&worker->runqueue));
+        }
+        return filch__runqueue_pop(&worker->runqueue);
+    case 2:
+        return filch__deque_pop(&worker->deque);
+    case 3:
+        return filch__deque_pop_oldest(&worker->deque);
+    default:
+        return filch__inject_pop(&worker->runtime->inject);
+    }
+}
+
+/* Which of all that it could run comes next is the seed's choice, and who goes on before that. */
+static never_inline void *next_in_simulation(struct filch__worker *worker) {
+    filch__sim_point();
+    store_relaxed(&worker->turn, worker->turn + 1);
+    int64_t now_ns = filch__timers_saw(&worker->timers, filch__clock_now());
+    if (filch__timers_earliest(&worker->timers) <= now_ns) filch__timers_fire(&worker->timers, now_ns);
+    uint32_t first = filch__sim_choose(SOURCES);
+    for (uint32_t i = 0; i < SOURCES; i++) {
+        void *item = take_from(worker, (first + i) % SOURCES);
+        if (item != NULL) return item;
+    }
+    return NULL;
+}
+
 void *filch__worker_next(struct filch__worker *worker) {
     void *item;
+    if (unlikely(worker->simulated)) return next_in_simulation(worker);
     filch__deque_look(&worker->deque);
     if (unlikely(worker->heaped) && filch__deque_is_empty(&worker->deque)) worker->heaped = false;
     uint32_t turn = worker->turn + 1;

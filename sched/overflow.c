@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "base/stand_in.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -39,6 +40,8 @@ static void report(const struct filch__worker *worker, const void *address) {
 
 static void handle(int signal, siginfo_t *info, void *context) {
     struct filch__worker *worker = filch__worker_current();
+    const struct filch__stand_in *stand_in = filch__stand_in_now();
+    if (stand_in != NULL) stand_in->tell();
     if (worker != NULL && worker->stack != NULL &&
         filch__stack_guards(&worker->runtime->stacks, worker->stack, info->si_addr)) {
         report(worker, info->si_addr);

@@ -32,6 +32,12 @@ bool filch__region_is_cancelled(void *word) {
     }
 }
 
+bool filch__cancelled_slow(void *word) {
+    struct filch__worker *worker = filch__worker_current();
+    if (unlikely(worker != NULL && worker->simulated)) filch__sim_point();
+    return filch__region_is_cancelled(word);
+}
+
 bool filch_cancelled(void) {
     return filch__cancelled();
 }

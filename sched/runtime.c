@@ -31,6 +31,7 @@
 #include "sched/task.h"
 
 #define BLOCKING_THREADS_DEFAULT 64
+#define SIMULATED_WORKERS 2 /* by default: the number of processors is the machine's */
 
 /* The schedule explorer has no clock that the monitor could go by. */
 #ifdef FILCH_EXPLORE
@@ -79,6 +80,7 @@ static bool is_spare(const struct filch__worker *worker) {
 static int worker_init(struct filch__worker *worker, struct filch_runtime *runtime, unsigned index, uint64_t seed) {
     worker->runtime = runtime;
     worker->index = index;
+    worker->simulated = runtime->simulated;
     bool only = runtime->worker_count == 1;
     worker->may_be_alone = only && index == 0 && runtime->monitor.on && runtime->closable;
     worker->alone = worker->may_be_alone || (only && !runtime->monitor.on);
@@ -117,12 +119,13 @@ static void block_sigpipe(void) {
 
 static void *worker_thread(void *argument) {
     struct filch__worker *worker = argument;
-    filch__fiber_init_thread(&worker->thread_fiber);
+    if (!worker->simulated) filch__fiber_init_thread(&worker->thread_fiber);
     filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
     filch__worker_set_current(worker);
     worker->exceptions = filch__exceptions_of_thread();
-    block_sigpipe();
-    prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
+    if (!worker->simulated) block_sigpipe();
+    if (!worker->simulated)
+        prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
     filch__timers_saw(&worker->timers, filch__clock_now());
     if (worker->runtime->monitor.on) {
         pthread_getcpuclockid(pthread_self(), &worker->processor_clock);
@@ -142,12 +145,20 @@ static void name_thread(struct filch_runtime *runtime, struct filch__worker *wor
     pthread_setname_np(worker->thread, name);
 }
 
+static void join_worker(struct filch__worker *worker) {
+    if (worker->simulated) {
+        filch__sim_join(worker);
+    } else {
+        pthread_join(worker->thread, NULL);
+    }
+}
+
 /* Ends and joins the first `started` workers, and the spares. */
 static void stop_workers(struct filch_runtime *runtime, unsigned started) {
     store_seq_cst(&runtime->ending, 1);
     filch__idle_wake_all(runtime);
     while (filch__idle_unretire(runtime)) continue;
-    for (unsigned i = 0; i < started; i++) pthread_join(runtime->workers[i].thread, NULL);
+    for (unsigned i = 0; i < started; i++) join_worker(&runtime->workers[i]);
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = runtime->worker_count; i < known; i++) {
         pthread_join(filch__runtime_worker(runtime, i)->thread, NULL);
@@ -156,6 +167,7 @@ static void stop_workers(struct filch_runtime *runtime, unsigned started) {
 
 /* Starts the thread of a worker; 0 or -EAGAIN. */
 static int start_worker(struct filch_runtime *runtime, struct filch__worker *worker) {
+    if (runtime->simulated) return filch__sim_start(worker, worker_thread, &worker->thread_fiber) == 0 ? 0 : -EAGAIN;
     if (pthread_create(&worker->thread, NULL, worker_thread, worker) != 0) return -EAGAIN;
     name_thread(runtime, worker);
     return 0;
@@ -266,39 +278,71 @@ no_stacks:
     return answer;
 }
 
+/* What the options, or else the environment, say of a simulation; `*simulation` is one's, or NULL. */
+static int simulation_of(const filch_options *options, filch_simulation *room, unsigned *workers,
+                         const filch_simulation **simulation) {
+    *simulation = options->simulation;
+    *workers = options->workers;
+    if (*simulation != NULL) {
+        *room = **simulation;
+    } else {
+        bool asked = false;
+        int error = filch__sim_from_environment(room, workers, &asked);
+        if (error != 0 || !asked) return error;
+    }
+    *simulation = room;
+    if (*workers == 0) *workers = SIMULATED_WORKERS;
+    return room->policy == FILCH_RANDOM_WALK || room->policy == FILCH_PCT ? filch__sim_begin(room) : -EINVAL;
+}
+
+static void fill(struct filch_runtime *runtime, const filch_options *options, unsigned workers,
+                 const filch_simulation *simulation) {
+    snprintf(runtime->name, sizeof runtime->name, "%s", options->name == NULL ? "filch" : options->name);
+    runtime->simulated = simulation != NULL;
+    runtime->task_flags = runtime->simulated ? TASK_SIMULATED : 0;
+    runtime->worker_count = workers != 0 ? workers : filch__cpu_available();
+    if (runtime->worker_count > FILCH_WORKERS_MAX) runtime->worker_count = FILCH_WORKERS_MAX;
+    runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
+    runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
+    runtime->closable = !runtime->simulated && barrier_is_to_be_had();
+    filch__process_watch();
+    runtime->process = filch__process_number();
+    runtime->seed = runtime->simulated ? simulation->seed : options->seed != 0 ? options->seed : filch__random_seed();
+    runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
+    runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE && !runtime->simulated;
+    runtime->monitor.tells = hogs_are_told_of(options);
+    unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
+    filch__blocking_init(&runtime->blocking, runtime, helpers);
+}
+
 int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     static const filch_options defaults;
     if (options == NULL) options = &defaults;
     if (result == NULL || !options_are_valid(options)) return -EINVAL;
+    filch_simulation room;
+    const filch_simulation *simulation;
+    unsigned workers;
+    int answer = simulation_of(options, &room, &workers, &simulation);
+    if (answer != 0) return answer;
     struct filch_runtime *runtime = filch__heap_get(sizeof *runtime, CACHE_LINE);
-    if (runtime == NULL) return -ENOMEM;
-    snprintf(runtime->name, sizeof runtime->name, "%s", options->name == NULL ? "filch" : options->name);
-    runtime->worker_count = options->workers != 0 ? options->workers : filch__cpu_available();
-    if (runtime->worker_count > FILCH_WORKERS_MAX) runtime->worker_count = FILCH_WORKERS_MAX;
-    runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
-    runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
-    runtime->closable = barrier_is_to_be_had();
-    filch__process_watch();
-    runtime->process = filch__process_number();
-    runtime->seed = options->seed != 0 ? options->seed : filch__random_seed();
-    runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
-    runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE;
-    runtime->monitor.tells = hogs_are_told_of(options);
-    unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
-    filch__blocking_init(&runtime->blocking, runtime, helpers);
+    answer = -ENOMEM;
+    if (runtime == NULL) goto no_runtime;
+    fill(runtime, options, workers, simulation);
+    answer = parts_init(runtime, runtime->seed);
+    if (answer != 0) goto no_parts;
+    answer = start_workers(runtime);
+    if (answer != 0) goto no_workers;
+    filch__process_count(1);
+    *result = runtime;
+    return 0;
 
-    int answer = parts_init(runtime, runtime->seed);
-    if (answer == 0) {
-        answer = start_workers(runtime);
-        if (answer == 0) {
-            filch__process_count(1);
-            *result = runtime;
-            return 0;
-        }
-        workers_fini(runtime);
-        parts_fini(runtime);
-    }
+no_workers:
+    workers_fini(runtime);
+    parts_fini(runtime);
+no_parts:
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+no_runtime:
+    if (simulation != NULL) filch__sim_end();
     return answer;
 }
 
@@ -368,7 +412,9 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     poller_fini(runtime);
     workers_fini(runtime);
     parts_fini(runtime);
+    bool simulated = runtime->simulated;
     filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+    if (simulated) filch__sim_end();
     return 0;
 }
 
@@ -387,8 +433,9 @@ int filch_run(filch_fn *fn, void *arg, const filch_options *options) {
         assert_internal(waited == 0);
         (void)waited;
     }
+    bool stuck = runtime->simulated && filch__sim_is_stuck();
     filch_runtime_destroy(runtime);
-    return answer;
+    return stuck ? -EDEADLK : answer;
 }
 
 filch_runtime *filch_runtime_current(void) {

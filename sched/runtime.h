@@ -12,6 +12,7 @@
 #include "sched/inject.h"
 #include "sched/monitor.h"
 #include "sched/poller.h"
+#include "sched/sim.h"
 #include "sched/worker.h"
 
 struct filch_runtime {
@@ -24,6 +25,8 @@ struct filch_runtime {
     ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;
     uint64_t seed;
+    bool simulated;     /* sched/sim.h */
+    uint8_t task_flags; /* that every task begins with */
 
     /* the monitor writes, any thread reads */
     ATOMIC(uint32_t) worker_known; /* workers, and the spares that were made after them */

@@ -28,17 +28,20 @@
 #include "sched/task.h"
 #include "sched/waitlist.h"
 
+/* The rest of the next, and the point at which a simulation may let another worker go on. */
+bool filch__cancelled_slow(void *word);
+
 /* Whether a waiting call of the caller answers -ECANCELED. False outside tasks. */
 static force_inline bool filch__cancelled(void) {
     void *word = filch__here()->region;
     if (likely(!region_is_open(word))) {
         struct filch_task *task = (struct filch_task *)(void *)region_of(word);
         if (unlikely(task == NULL)) return false;
-        if (likely((load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE)) == 0)) { /* its own, or its parent's */
+        if (likely((load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE | TASK_SIMULATED)) == 0)) { /* its own */
             return load_acquire(&task->hints) & TASK_CANCELLED;
         }
     }
-    return filch__region_is_cancelled(word);
+    return filch__cancelled_slow(word);
 }
 
 /* The budget of filch__spend is used up. */

@@ -131,7 +131,7 @@ static never_inline int make_rare(const struct filch__spawn *how, struct filch_t
     if (answer != 0) {
         if (locals != NULL) filch__locals_release(locals);
     } else if (how->scope != NULL) {
-        store_relaxed(&task->flags, (uint8_t)TASK_SCOPED); /* published by the push, as the rest */
+        store_relaxed(&task->flags, (uint8_t)(how->runtime->task_flags | TASK_SCOPED)); /* published by the push */
         if (!filch__scope_add(how->scope, task)) answer = -ECANCELED;
     }
     if (answer != 0) filch__task_put(task);
@@ -153,7 +153,7 @@ static force_inline int spawn(const struct filch__spawn *how, struct filch_task 
     store_relaxed(&task->spawned_at, how->spawned_at);
     store_relaxed(&task->end, handle == NULL ? TASK_END_DETACHED : TASK_END_OPEN); /* published by the push */
     store_relaxed(&task->hints, (uint16_t)0);                                      /* likewise */
-    store_relaxed(&task->flags, (uint8_t)0);
+    store_relaxed(&task->flags, runtime->task_flags);
     struct filch__locals *locals = locals_of(how->worker);
     if (unlikely(options != NULL || how->scope != NULL || locals != NULL)) {
         int answer = make_rare(how, task, options, locals);
@@ -263,6 +263,7 @@ void filch_yield(void) {
         sched_yield();
         return;
     }
+    if (unlikely(worker->simulated)) filch__sim_yield();
     void *item = filch__worker_next(worker);
     if (item == NULL && likely(!load_relaxed(&worker->dismissed))) return;
     struct filch__waiter waiter;

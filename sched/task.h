@@ -51,6 +51,8 @@ enum {
     TASK_SCOPED = 1,   /* spawned into a scope, which `extra` names */
     TASK_IN_PLACE = 2, /* called by the task that awaits it */
     TASK_FORKED = 4,   /* a forked child of it was taken by another worker */
+    TASK_SIMULATED =
+        8, /* its runtime is; set in all of its tasks, so that the inline paths need no test of their own */
     /* `hints` */
     TASK_CANCELLED = 1, /* by itself, not by a scope */
     TASK_HINT = 2,      /* counts up from here */

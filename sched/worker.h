@@ -35,6 +35,7 @@ struct filch__worker {
     struct filch_runtime *runtime;
     unsigned index;
     bool may_be_alone; /* the runtime has one worker, and its spares can be told apart from that: sched/monitor.h */
+    bool simulated;    /* as its runtime is */
     /* the monitor, and the worker in filch_block_begin; the worker reads */
     ATOMIC(bool) alone; /* the only one at work: nobody steals, nobody is to be woken */
 

@@ -21,6 +21,7 @@
 #include <filch/scope.h>
 #include <filch/select.h>
 #include <filch/sem.h>
+#include <filch/simulation.h>
 #include <filch/stats.h>
 #include <filch/task.h>
 #include <filch/ticker.h>

@@ -31,6 +31,7 @@ typedef struct filch_options {
         no_monitor; /* no spare workers: a task that does not wait holds up whatever waits for its worker, but a runtime
                          with one worker runs one task at a time */
     bool report_hogs; /* a line and a backtrace on standard error for tasks that hold others up: see filch_stats */
+    const struct filch_simulation *simulation; /* runs simulated, see filch/simulation.h; default: as FILCH_SIM says */
 } filch_options;
 
 #define FILCH_WORKERS_MAX 1024u
@@ -44,6 +45,8 @@ typedef struct filch_options {
  *          -EINVAL   `fn` is NULL, or a field of `options` is out of its range; nothing was run
  *          -ENOMEM   no memory; nothing was run
  *          -EAGAIN   the system gave no thread; nothing was run
+ *          -EBUSY    simulated, and there is a simulation already; nothing was run
+ *          -EDEADLK  simulated, and all tasks came to wait for ever; they have been cancelled
  *          (a result of fn may look the same: let `arg` say whether it ran, where that matters)
  * Call     from any thread that is not a worker of a runtime (from a task: -EDEADLK)
  * Waits    yes: the calling thread blocks
@@ -53,7 +56,7 @@ FILCH_API int filch_run(filch_fn *fn, void *arg, const filch_options *options);
 /*
  * Makes a runtime and starts its workers, which sleep until there is a task. Except on 0, `*runtime` is not written.
  *
- * Returns  0, -EINVAL, -ENOMEM or -EAGAIN, as filch_run
+ * Returns  0, -EINVAL, -ENOMEM, -EAGAIN or -EBUSY, as filch_run
  * Call     from any thread
  * Waits    no
  */

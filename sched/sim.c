@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/sim.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc/alloc.h"
+#include "base/random.h"
+#include "base/stand_in.h"
+#include "sched/runtime.h"
+
+enum {
+    STACK_SIZE = 256 << 10, /* of a simulated thread: it holds what a thread's own would */
+    CHANGES_DEFAULT = 3,
+    CHANGES_MAX = 16,
+    READING_NS = 10, /* what it takes to read the clock */
+    POINT_NS = 20,   /* and to come to a point */
+    PCT_STEPS = 2000 /* within so many points from the start the priorities change */
+};
+
+#define STEPS_MAX_DEFAULT 100000000u
+#define START_NS 1000000000
+
+enum thread_state {
+    THREAD_RUNS,   /* or can */
+    THREAD_SLEEPS, /* on `word`, until `until_ns` */
+    THREAD_ENDED,
+};
+
+struct thread {
+    struct thread *next;          /* in the order in which they were made */
+    struct filch__worker *worker; /* that it is, or NULL */
+    struct filch__fiber *fiber;   /* its own stack, which it is on unless its worker is on another */
+    void *context;                /* while it does not run */
+    void *(*fn)(void *);
+    void *stack;
+    enum thread_state state;
+    uint32_t *word;
+    int64_t until_ns;
+    bool timed_out;
+    uint64_t priority; /* higher goes first, with FILCH_PCT */
+};
+
+struct simulation {
+    filch_simulation asked;
+    pthread_t host_thread;
+    unsigned runtimes;
+    struct filch__random random;
+    int64_t now_ns;
+    uint64_t steps, hash;
+    uint64_t changes[CHANGES_MAX]; /* the points at which the one that runs falls behind all others */
+    uint64_t lowest;               /* the last priority given by such a fall */
+    bool stuck;
+    struct thread host, *running, *last;
+    struct filch__fiber host_fiber;
+    struct sigaction former; /* of SIGABRT */
+};
+
+static struct simulation *simulation; /* written by the host, while there is no other simulated thread */
+static ATOMIC(uint32_t) taken;        /* 1: there is one */
+
+static bool is_mine(void) {
+    return pthread_equal(simulation->host_thread, pthread_self());
+}
+
+/* ------------------------------------------------------------------------------------------------------------ choices */
+
+static void note(uint64_t what) {
+    simulation->hash = (simulation->hash ^ what) * 0x100000001b3u; /* as FNV-1a, a word at a time */
+}
+
+uint32_t filch__sim_choose(uint32_t count) {
+    uint32_t chosen = count < 2 ? 0 : filch__choose(&simulation->random, CHOICE_VICTIM, count);
+    note(chosen);
+    return chosen;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- switches */
+
+static struct filch__fiber *fiber_of(const struct thread *thread) {
+    struct filch__worker *worker = thread->worker;
+    return worker == NULL || worker->stack == NULL ? thread->fiber : &worker->stack->fiber;
+}
+
+/* After a jump: who was left has its context. */
+static void arrive(struct filch__transfer transfer) {
+    struct thread *left = transfer.data;
+    left->context = transfer.from;
+    filch__context_take_over(simulation);
+}
+
+static void switch_to(struct thread *to) {
+    struct thread *from = simulation->running;
+    if (to == from) return;
+    struct filch__exceptions *there = filch__exceptions_of_thread();
+    struct filch__exceptions exceptions = filch__exceptions_take(there);
+    struct filch__fiber *old = fiber_of(from), *new = fiber_of(to);
+    simulation->running = to;
+    filch__worker_set_current(to->worker);
+    filch__context_hand_over(simulation);
+    arrive(filch__context_jump(to->context, from, old, new, from->state == THREAD_ENDED));
+    filch__exceptions_put(there, exceptions);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- policy */
+
+static unsigned count_runnable(void) {
+    unsigned count = 0;
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        count += thread->state == THREAD_RUNS;
+    }
+    return count;
+}
+
+static struct thread *runnable(unsigned index) {
+    for (struct thread *thread = &simulation->host;; thread = thread->next) {
+        if (thread->state == THREAD_RUNS && index-- == 0) return thread;
+    }
+}
+
+static struct thread *highest(void) {
+    struct thread *best = NULL;
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        if (thread->state == THREAD_RUNS && (best == NULL || thread->priority > best->priority)) best = thread;
+    }
+    note(best->priority);
+    return best;
+}
+
+/* Who goes on, of those that can: there is one at the least. */
+static struct thread *choose_thread(unsigned count) {
+    return simulation->asked.policy == FILCH_PCT ? highest() : runnable(filch__sim_choose(count));
+}
+
+static void change_priority(void) {
+    for (unsigned i = 0; i < simulation->asked.changes; i++) {
+        if (simulation->changes[i] == simulation->steps) simulation->running->priority = --simulation->lowest;
+    }
+}
+
+static void step(void) {
+    simulation->now_ns += POINT_NS;
+    if (++simulation->steps > simulation->asked.steps_max) {
+        filch__die("simulation: seed %llu has come to more than %llu points: an endless loop?",
+                   (unsigned long long)simulation->asked.seed, (unsigned long long)simulation->asked.steps_max);
+    }
+    if (simulation->asked.policy == FILCH_PCT) change_priority();
+}
+
+void filch__sim_point(void) {
+    step();
+    unsigned count = count_runnable();
+    if (count > 1) switch_to(choose_thread(count));
+}
+
+void filch__sim_yield(void) {
+    if (simulation->asked.policy == FILCH_PCT) simulation->running->priority = --simulation->lowest;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- time */
+
+static int64_t clock_now(void) {
+    if (is_mine()) simulation->now_ns += READING_NS;
+    return simulation->now_ns;
+}
+
+static int64_t earliest(void) {
+    int64_t at_ns = INT64_MAX;
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        if (thread->state == THREAD_SLEEPS && thread->until_ns < at_ns) at_ns = thread->until_ns;
+    }
+    return at_ns;
+}
+
+/* Wakes those whose time has come. */
+static void wake_due(void) {
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        if (thread->state != THREAD_SLEEPS || thread->until_ns > simulation->now_ns) continue;
+        thread->timed_out = true;
+        thread->state = THREAD_RUNS;
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------------- deadlock */
+
+/*
+ * Nobody can go on, and no time will come. Tasks that wait for what cannot come are told to give up; if that does not help
+ * either, it is the end.
+ */
+static void get_unstuck(void) {
+    if (simulation->stuck) {
+        filch__die("simulation: seed %llu: cancelled, and still all wait: for what cancellation does not cut short",
+                   (unsigned long long)simulation->asked.seed);
+    }
+    simulation->stuck = true;
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        struct filch__worker *worker = thread->worker;
+        if (worker == NULL || worker->index != 0) continue;
+        if (!simulation->asked.quiet) {
+            dprintf(STDERR_FILENO, "filch: simulation: seed %llu: all wait, and nothing will come:\n",
+                    (unsigned long long)simulation->asked.seed);
+            filch_runtime_report(worker->runtime, STDERR_FILENO);
+        }
+        filch_runtime_cancel(worker->runtime);
+    }
+}
+
+/* Leaves a thread that does not run any more until another does, and something has made it go on. */
+static void leave(void) {
+    struct thread *self = simulation->running;
+    for (;;) {
+        unsigned count = count_runnable();
+        if (count > 0) {
+            switch_to(choose_thread(count));
+            if (self->state == THREAD_RUNS) return;
+            continue;
+        }
+        int64_t at_ns = earliest();
+        if (at_ns == INT64_MAX) {
+            get_unstuck();
+        } else {
+            if (simulation->now_ns < at_ns) simulation->now_ns = at_ns;
+            wake_due();
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------- futexes */
+
+static bool futex_wait(uint32_t *word, uint32_t expected, int64_t until_ns) {
+    step();
+    if (load_seq_cst(word) != expected) return true;
+    struct thread *self = simulation->running;
+    if (until_ns <= simulation->now_ns) {
+        filch__sim_point();
+        return false;
+    }
+    self->word = word;
+    self->until_ns = until_ns;
+    self->timed_out = false;
+    self->state = THREAD_SLEEPS;
+    leave();
+    return !self->timed_out;
+}
+
+/* How many sleep on the word. */
+static unsigned count_sleepers(const uint32_t *word) {
+    unsigned count = 0;
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        count += thread->state == THREAD_SLEEPS && thread->word == word;
+    }
+    return count;
+}
+
+static void wake_one(const uint32_t *word, uint32_t index) {
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        if (thread->state != THREAD_SLEEPS || thread->word != word || index-- > 0) continue;
+        thread->state = THREAD_RUNS;
+        return;
+    }
+}
+
+static void futex_wake(uint32_t *word, int count) {
+    if (!is_mine()) filch__die("simulation: a thread that is not simulated wakes somebody: see filch/simulation.h");
+    for (unsigned left; count > 0 && (left = count_sleepers(word)) > 0; count--)
+        wake_one(word, filch__sim_choose(left));
+}
+
+/* ------------------------------------------------------------------------------------------------------------- threads */
+
+static void entry(struct filch__transfer transfer) {
+    filch__context_arrived();
+    arrive(transfer);
+    struct thread *self = simulation->running;
+    self->fn(self->worker);
+    self->worker = NULL;
+    self->state = THREAD_ENDED;
+    leave();
+    filch__die("internal: a simulated thread has ended and goes on");
+}
+
+static void list(struct thread *thread) {
+    thread->priority = filch__random_next(&simulation->random) >> 1 | (uint64_t)1
+                                                                          << 62; /* above all that have fallen */
+    simulation->last->next = thread;
+    simulation->last = thread;
+}
+
+int filch__sim_start(struct filch__worker *worker, void *(*fn)(void *), struct filch__fiber *fiber) {
+    struct thread *thread = filch__heap_get(sizeof *thread, 8);
+    void *stack = thread == NULL ? NULL : filch__heap_get(STACK_SIZE, 64);
+    if (stack == NULL) {
+        filch__heap_put(thread, sizeof *thread, 8);
+        return -ENOMEM;
+    }
+    filch__fiber_init(fiber, stack, STACK_SIZE);
+    *thread = (struct thread){.worker = worker, .fiber = fiber, .fn = fn, .stack = stack, .until_ns = INT64_MAX};
+    thread->context = filch__context_make((char *)stack + STACK_SIZE, STACK_SIZE, entry);
+    list(thread);
+    return 0;
+}
+
+static struct thread *thread_of(const struct filch__fiber *fiber) {
+    struct thread *thread = &simulation->host;
+    while (thread != NULL && thread->fiber != fiber) thread = thread->next;
+    return thread;
+}
+
+static void unlist(struct thread *thread) {
+    struct thread *before = &simulation->host;
+    while (before->next != thread) before = before->next;
+    before->next = thread->next;
+    if (simulation->last == thread) simulation->last = before;
+}
+
+void filch__sim_join(struct filch__worker *worker) {
+    struct thread *thread = thread_of(&worker->thread_fiber);
+    while (thread->state != THREAD_ENDED) {
+        filch__sim_yield();
+        filch__sim_point();
+    }
+    unlist(thread);
+    filch__fiber_fini(thread->fiber);
+    filch__heap_put(thread->stack, STACK_SIZE, 64);
+    filch__heap_put(thread, sizeof *thread, 8);
+}
+
+int filch__sim_call_outside(filch_fn *fn, void *arg) {
+    struct thread *self = simulation->running;
+    struct filch__worker *worker = self->worker;
+    struct filch__fiber *fiber = self->fiber;
+    self->fiber = fiber_of(self); /* it stays on the stack that it is on */
+    self->worker = NULL;
+    filch__worker_set_current(NULL);
+    int result = fn(arg);
+    self->worker = worker;
+    self->fiber = fiber;
+    filch__worker_set_current(worker);
+    return result;
+}
+
+/* -------------------------------------------------------------------------------------------------- the environment */
+
+/* "7", "7,workers=4", "7,workers=4,policy=pct:3": one word after the number. */
+static bool read_word(const char **at, filch_simulation *asked, unsigned *workers) {
+    int length = 0;
+    unsigned number = 0;
+    if (sscanf(*at, ",workers=%u%n", &number, &length) == 1 && number >= 1 && number <= FILCH_WORKERS_MAX) {
+        *workers = number;
+    } else if (sscanf(*at, ",policy=pct:%u%n", &number, &length) == 1 && number >= 1 && number <= CHANGES_MAX) {
+        asked->policy = FILCH_PCT;
+        asked->changes = number;
+    } else if (strncmp(*at, ",policy=random", 14) == 0) {
+        asked->policy = FILCH_RANDOM_WALK;
+        length = 14;
+    } else {
+        return false;
+    }
+    *at += length;
+    return true;
+}
+
+int filch__sim_from_environment(filch_simulation *asked, unsigned *workers, bool *is_asked) {
+    const char *words = getenv("FILCH_SIM");
+    *is_asked = words != NULL && *words != '\0';
+    if (!*is_asked) return 0;
+    char *end;
+    *asked = (filch_simulation){.seed = strtoull(words, &end, 10)};
+    bool good = end != words && *words != '-';
+    const char *at = end;
+    while (good && *at != '\0') good = read_word(&at, asked, workers);
+    if (good) return 0;
+    dprintf(STDERR_FILENO, "filch: FILCH_SIM is \"%s\"; it is to be SEED[,workers=N][,policy=random|pct:N]\n", words);
+    return -EINVAL;
+}
+
+/* ------------------------------------------------------------------------------------------------------ begin and end */
+
+static const char *policy_words(char *words, size_t size) {
+    if (simulation->asked.policy == FILCH_RANDOM_WALK) return "";
+    snprintf(words, size, ",policy=pct:%u", simulation->asked.changes);
+    return words;
+}
+
+static unsigned worker_count(void) {
+    for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
+        if (thread->worker != NULL) return thread->worker->runtime->worker_count;
+    }
+    return 0;
+}
+
+/* By means that a signal handler may use, but for the formatting of numbers. */
+static void tell(void) {
+    char words[32];
+    dprintf(STDERR_FILENO, "filch: simulation: FILCH_SIM=%llu,workers=%u%s replays this\n",
+            (unsigned long long)simulation->asked.seed, worker_count(), policy_words(words, sizeof words));
+}
+
+/* The seed is told before the process dies as it would have; of a crash, sched/overflow.c tells. */
+static void on_abort(int number) {
+    if (simulation == NULL) return;
+    tell();
+    sigaction(number, &simulation->former, NULL);
+    raise(number);
+}
+
+static const struct filch__stand_in stand_in = {
+    .clock_now = clock_now,
+    .is_mine = is_mine,
+    .futex_wait = futex_wait,
+    .futex_wake = futex_wake,
+    .tell = tell,
+};
+
+/* Only the tools need to know where the host's stack is, and it takes a while to find out. */
+static void describe_host(struct filch__fiber *fiber) {
+#if defined(FILCH_TSAN) || defined(FILCH_ASAN)
+    filch__fiber_init_thread(fiber);
+#else
+    fiber->thread = true;
+#endif
+}
+
+static void prepare(const filch_simulation *asked) {
+    simulation->asked = *asked;
+    if (simulation->asked.steps_max == 0) simulation->asked.steps_max = STEPS_MAX_DEFAULT;
+    if (simulation->asked.changes == 0) simulation->asked.changes = CHANGES_DEFAULT;
+    if (simulation->asked.changes > CHANGES_MAX) simulation->asked.changes = CHANGES_MAX;
+    filch__random_init(&simulation->random, asked->seed, 0);
+    for (unsigned i = 0; i < simulation->asked.changes; i++) {
+        simulation->changes[i] = 1 + filch__choose(&simulation->random, CHOICE_VICTIM, PCT_STEPS);
+    }
+    simulation->hash = 0xcbf29ce484222325u;
+    simulation->lowest = (uint64_t)1 << 61;
+    simulation->now_ns = START_NS;
+    simulation->host_thread = pthread_self();
+    describe_host(&simulation->host_fiber);
+    simulation->host = (struct thread){.fiber = &simulation->host_fiber, .until_ns = INT64_MAX};
+    simulation->host.priority = filch__random_next(&simulation->random) >> 1 | (uint64_t)1 << 62;
+    simulation->running = simulation->last = &simulation->host;
+}
+
+int filch__sim_begin(const filch_simulation *asked) {
+    if (exchange_seq_cst(&taken, 1) != 0) {
+        if (simulation == NULL || !is_mine()) return -EBUSY;
+        simulation->runtimes++;
+        return 0;
+    }
+    simulation = filch__heap_get(sizeof *simulation, 8);
+    if (simulation == NULL) {
+        store_seq_cst(&taken, 0);
+        return -ENOMEM;
+    }
+    prepare(asked);
+    simulation->runtimes = 1;
+    struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigaction(SIGABRT, &action, &simulation->former);
+    store_seq_cst(&filch__stand_in, &stand_in);
+    return 0;
+}
+
+void filch__sim_end(void) {
+    if (--simulation->runtimes > 0) return;
+    store_seq_cst(&filch__stand_in, NULL);
+    sigaction(SIGABRT, &simulation->former, NULL);
+    const filch_simulation *asked = &simulation->asked;
+    if (asked->hash != NULL) *asked->hash = simulation->hash;
+    if (asked->steps != NULL) *asked->steps = simulation->steps;
+    if (!asked->quiet) {
+        dprintf(STDERR_FILENO, "filch: simulation: seed %llu, %llu points, %.9f s, hash %016llx\n",
+                (unsigned long long)asked->seed, (unsigned long long)simulation->steps,
+                (double)(simulation->now_ns - START_NS) / 1e9, (unsigned long long)simulation->hash);
+    }
+    filch__fiber_fini(&simulation->host_fiber);
+    filch__heap_put(simulation, sizeof *simulation, 8);
+    simulation = NULL;
+    store_seq_cst(&taken, 0);
+}
+
+bool filch__sim_is_stuck(void) {
+    return simulation->stuck;
+}

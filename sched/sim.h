@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The simulation: threads that are stacks in one thread of the system, and a clock that is a number. Its inside is in
+ * sched/sim.c; what it promises is in filch/simulation.h.
+ *
+ * Simulated are the thread that has made the first simulated runtime (the host), and the workers of all of them. A worker
+ * cannot tell: what it asks of the system it asks by base/futex.h and base/clock.h, which stand in for it, and at points
+ * (filch__sim_point) it may be left for another. Nothing is left between two points, as if all in between were one
+ * instruction: so there is never a lock or a latch that somebody else holds, and no point may stand where one is held.
+ */
+#ifndef FILCH_SCHED_SIM_H
+#define FILCH_SCHED_SIM_H
+
+#include <filch/simulation.h>
+
+#include "context/context.h"
+
+struct filch__worker;
+
+/* The words FILCH_SIM=... of the environment, or NULL: none. -EINVAL where they cannot be read. */
+int filch__sim_from_environment(filch_simulation *simulation, unsigned *workers, bool *asked);
+
+/*
+ * Another simulated runtime begins: with the first, the simulation, and the caller becomes its host. 0, -ENOMEM, or
+ * -EBUSY: there is one, and the caller is not of it.
+ */
+int filch__sim_begin(const filch_simulation *simulation);
+
+/* ... and has ended: with the last, the simulation, which tells of itself. */
+void filch__sim_end(void);
+
+/* Starts a simulated thread, for a worker; `fiber` is to describe its stack. 0 or -ENOMEM. */
+int filch__sim_start(struct filch__worker *worker, void *(*fn)(void *), struct filch__fiber *fiber);
+
+/* Waits until the worker's thread has returned. */
+void filch__sim_join(struct filch__worker *worker);
+
+/* Here another simulated thread may go on. Only where filch__sim_is_on. */
+void filch__sim_point(void);
+
+/* The same, where the caller has nothing to do but wait for others. */
+void filch__sim_yield(void);
+
+/* A number below `count`, and part of the schedule. */
+uint32_t filch__sim_choose(uint32_t count);
+
+/* Whether all were found to wait for ever. Then all is cancelled. */
+bool filch__sim_is_stuck(void);
+
+/* Calls `fn(arg)` as a thread that is no worker. */
+int filch__sim_call_outside(filch_fn *fn, void *arg);
+
+#endif
