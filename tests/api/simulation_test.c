@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Simulation: that a seed is a schedule, that schedules differ, that the clock jumps, that a deadlock is found and told;
+ * and that bugs which normal runs do not show are found in users' programs.
+ */
+#include <errno.h>
+#include <filch/fd.h>
+#include <filch/filch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+static int run_seed(filch_fn *fn, void *arg, uint64_t seed, unsigned workers, filch_policy policy, uint64_t *hash) {
+    filch_simulation simulation = {.seed = seed, .policy = policy, .quiet = true, .hash = hash};
+    return filch_run(fn, arg, &(filch_options){.workers = workers, .simulation = &simulation});
+}
+
+/* --------------------------------------------------------------------------------------------------- a lost update */
+
+enum { ADDS = 3 };
+
+struct account {
+    filch_mutex mutex;
+    int balance;
+};
+
+/* Each access is locked, but not the two together. */
+static int add_in_two_steps(void *arg) {
+    struct account *account = arg;
+    for (int i = 0; i < ADDS; i++) {
+        check_int(filch_mutex_lock(&account->mutex, FILCH_NEVER), 0);
+        int balance = account->balance;
+        filch_mutex_unlock(&account->mutex);
+        check_int(filch_mutex_lock(&account->mutex, FILCH_NEVER), 0);
+        account->balance = balance + 1;
+        filch_mutex_unlock(&account->mutex);
+    }
+    return 0;
+}
+
+static int two_add(void *arg) {
+    (void)arg;
+    struct account account = {.balance = 0};
+    filch_task *tasks[2];
+    filch_mutex_init(&account.mutex);
+    for (int i = 0; i < 2; i++) check_int(filch_spawn(&tasks[i], add_in_two_steps, &account, NULL), 0);
+    for (int i = 0; i < 2; i++) check_int(filch_await(tasks[i], NULL, FILCH_NEVER), 0);
+    return account.balance == 2 * ADDS ? 0 : account.balance;
+}
+
+TEST(simulation, a_lost_update_is_found_and_its_seed_shows_it_again) {
+    filch_explored explored;
+    int result = filch_explore(two_add, NULL, &(filch_explore_options){.seeds = 200, .quiet = true}, &explored);
+    check(result > 0 && result < 2 * ADDS);
+    check_int(explored.result, result);
+    for (int again = 0; again < 3; again++) {
+        check_int(run_seed(two_add, NULL, explored.seed, 2, FILCH_RANDOM_WALK, NULL), result);
+    }
+}
+
+TEST(simulation, by_priorities_it_is_found_too) {
+    filch_explored explored;
+    filch_explore_options options = {.seeds = 500, .policy = FILCH_PCT, .quiet = true};
+    check(filch_explore(two_add, NULL, &options, &explored) > 0);
+}
+
+/* ------------------------------------------------------------------------------------------------------- a deadlock */
+
+struct pair {
+    filch_mutex one, other;
+};
+
+static int lock_both(filch_mutex *first, filch_mutex *second) {
+    int error = filch_mutex_lock(first, FILCH_NEVER);
+    if (error != 0) return error;
+    error = filch_mutex_lock(second, FILCH_NEVER);
+    if (error == 0) filch_mutex_unlock(second);
+    filch_mutex_unlock(first);
+    return error;
+}
+
+static int lock_forwards(void *arg) {
+    struct pair *pair = arg;
+    return lock_both(&pair->one, &pair->other);
+}
+
+static int lock_backwards(void *arg) {
+    struct pair *pair = arg;
+    return lock_both(&pair->other, &pair->one);
+}
+
+/* What is cut short by the cancellation that follows a deadlock is awaited all the same. */
+static int lock_in_both_orders(void *arg) {
+    (void)arg;
+    struct pair pair;
+    filch_task *tasks[2];
+    filch_shield shield;
+    filch_mutex_init(&pair.one);
+    filch_mutex_init(&pair.other);
+    check_int(filch_spawn(&tasks[0], lock_forwards, &pair, NULL), 0);
+    check_int(filch_spawn(&tasks[1], lock_backwards, &pair, NULL), 0);
+    filch_shield_begin(&shield);
+    for (int i = 0; i < 2; i++) check_int(filch_await(tasks[i], NULL, FILCH_NEVER), 0);
+    filch_shield_end(&shield);
+    return 0;
+}
+
+TEST(simulation, a_deadlock_is_found_and_unwound) {
+    filch_explored explored;
+    filch_explore_options options = {.seeds = 500, .quiet = true};
+    check_int(filch_explore(lock_in_both_orders, NULL, &options, &explored), -EDEADLK);
+    check_int(run_seed(lock_in_both_orders, NULL, explored.seed, 2, FILCH_RANDOM_WALK, NULL), -EDEADLK);
+}
+
+static int wait_for_nothing(void *arg) {
+    (void)arg;
+    filch_shield shield;
+    filch_event never = FILCH_EVENT_INIT;
+    filch_shield_begin(&shield);
+    int error = filch_event_wait(&never, FILCH_NEVER);
+    filch_shield_end(&shield);
+    return error;
+}
+
+TEST_DIES(simulation, what_cancellation_does_not_end_aborts, "still all wait") {
+    (void)run_seed(wait_for_nothing, NULL, 1, 2, FILCH_RANDOM_WALK, NULL);
+}
+
+static int abort_itself(void *arg) {
+    (void)arg;
+    abort();
+}
+
+TEST_DIES(simulation, a_program_that_aborts_tells_its_seed, "FILCH_SIM=4711,workers=3 replays this") {
+    (void)run_seed(abort_itself, NULL, 4711, 3, FILCH_RANDOM_WALK, NULL);
+}
+
+static int yield_for_ever(void *arg) {
+    (void)arg;
+    for (;;) filch_yield();
+}
+
+TEST_DIES(simulation, an_endless_loop_aborts, "an endless loop?") {
+    filch_simulation simulation = {.seed = 1, .steps_max = 10000, .quiet = true};
+    (void)filch_run(yield_for_ever, NULL, &(filch_options){.simulation = &simulation});
+}
+
+/* --------------------------------------------------------------------------------------------------- a correct program */
+
+enum { SENDERS = 3, VALUES = 10 };
+
+static int send_values(void *arg) {
+    for (int i = 0; i < VALUES; i++) check_int(filch_chan_send(arg, &i, FILCH_NEVER), 0);
+    return 0;
+}
+
+static int send_and_sum(void *arg) {
+    (void)arg;
+    filch_chan *chan;
+    filch_task *tasks[SENDERS];
+    int sum = 0;
+    check_int(filch_chan_create(&chan, sizeof(int), 2), 0);
+    for (int i = 0; i < SENDERS; i++) check_int(filch_spawn(&tasks[i], send_values, chan, NULL), 0);
+    for (int i = 0; i < SENDERS * VALUES; i++) {
+        int value;
+        check_int(filch_chan_recv(chan, &value, FILCH_NEVER), 0);
+        sum += value;
+    }
+    for (int i = 0; i < SENDERS; i++) check_int(filch_await(tasks[i], NULL, FILCH_NEVER), 0);
+    filch_chan_destroy(chan);
+    return sum == SENDERS * VALUES * (VALUES - 1) / 2 ? 0 : -EPROTO;
+}
+
+TEST(simulation, a_correct_program_passes_under_schedules_that_differ) {
+    for (unsigned workers = 1; workers <= 8; workers *= 2) {
+        filch_explored explored;
+        filch_explore_options options = {.seeds = 200, .workers = workers, .policy = FILCH_PCT};
+        check_int(filch_explore(send_and_sum, NULL, &options, &explored), 0);
+        check_int(explored.seeds, 200);
+        check(explored.schedules > 150);
+        check(explored.steps > 200 * SENDERS * VALUES);
+    }
+}
+
+TEST(simulation, a_seed_is_a_schedule_and_another_is_another) {
+    uint64_t first, again, other;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        filch_policy policy = seed % 2 == 0 ? FILCH_RANDOM_WALK : FILCH_PCT;
+        check_int(run_seed(send_and_sum, NULL, seed, 3, policy, &first), 0);
+        check_int(run_seed(send_and_sum, NULL, seed, 3, policy, &again), 0);
+        check_int(run_seed(send_and_sum, NULL, seed + 1000, 3, policy, &other), 0);
+        check(first == again);
+        check(first != other);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------- time */
+
+static int sleep_for_a_day(void *arg) {
+    int64_t *slept_ns = arg;
+    int64_t began_ns = filch_now();
+    for (int hour = 0; hour < 24; hour++) check_int(filch_sleep(FILCH_SEC(3600)), 0);
+    *slept_ns = filch_now() - began_ns;
+    return 0;
+}
+
+TEST(simulation, the_clock_jumps) {
+    int64_t slept_ns = 0;
+    check_int(run_seed(sleep_for_a_day, &slept_ns, 1, 2, FILCH_RANDOM_WALK, NULL), 0);
+    check(slept_ns >= FILCH_SEC(24 * 3600));
+    check(slept_ns < FILCH_SEC(24 * 3600 + 1)); /* virtual: however slow the machine is */
+}
+
+static int race_deadlines(void *arg) {
+    int *first = arg;
+    filch_case cases[2] = {filch_case_deadline(filch_after(FILCH_MS(5))),
+                           filch_case_deadline(filch_after(FILCH_MS(4)))};
+    *first = filch_select(cases, 2, FILCH_NEVER);
+    return 0;
+}
+
+TEST(simulation, deadlines_pass_in_their_order) {
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        int first = -1;
+        check_int(run_seed(race_deadlines, &first, seed, 2, FILCH_RANDOM_WALK, NULL), 0);
+        check_int(first, 1);
+    }
+}
+
+/* -------------------------------------------------------------------------------------------------- what is around it */
+
+static int count_call(void *arg) {
+    check(filch_self() == NULL);
+    ++*(int *)arg;
+    return 5;
+}
+
+static int fib(void *arg) {
+    int n = *(int *)arg, left = n - 1, right = n - 2;
+    if (n < 2) return n;
+    filch_frame frame;
+    filch_fork(&frame, fib, &left);
+    int sum = fib(&right);
+    return sum + filch_join(&frame);
+}
+
+static int use_the_rest(void *arg) {
+    (void)arg;
+    int calls = 0, result = 0, n = 12, ends[2];
+    check_int(filch_blocking(count_call, &calls, &result, FILCH_NEVER), 0);
+    check_int(calls, 1);
+    check_int(result, 5);
+    filch_block_begin();
+    filch_block_end();
+    check_int(fib(&n), 144);
+    check_int(pipe(ends), 0);
+    filch_fd fd;
+    check_int(filch_fd_adopt(&fd, ends[0], NULL), -EOPNOTSUPP);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+TEST(simulation, forks_and_blocking_calls_are_simulated_and_descriptors_are_refused) {
+    filch_explore_options options = {.seeds = 100, .workers = 3, .policy = FILCH_PCT};
+    check_int(filch_explore(use_the_rest, NULL, &options, NULL), 0);
+}
+
+TEST(simulation, the_environment_asks_for_one) {
+    setenv("FILCH_SIM", "12,workers=3,policy=pct:2", 1);
+    check_int(filch_run(send_and_sum, NULL, NULL), 0);
+    static const char *const bad[] = {"x", "-1", "1,workers=0", "1,workers=2000", "1,policy=none", "1,", "1 2"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("FILCH_SIM", bad[i], 1);
+        check_int(filch_run(send_and_sum, NULL, NULL), -EINVAL);
+    }
+    unsetenv("FILCH_SIM");
+}
+
+static int begin_another(void *arg) {
+    (void)arg;
+    filch_runtime *runtime;
+    filch_simulation simulation = {.seed = 2, .quiet = true};
+    int answer = filch_runtime_create(&runtime, &(filch_options){.workers = 2, .simulation = &simulation});
+    if (answer != 0) return answer;
+    filch_task *task;
+    check_int(filch_runtime_spawn(runtime, &task, send_and_sum, NULL, NULL), 0);
+    check_int(filch_await(task, NULL, FILCH_NEVER), 0);
+    return filch_runtime_destroy(runtime);
+}
+
+TEST(simulation, a_task_may_make_another_runtime_which_joins) {
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        check_int(run_seed(begin_another, NULL, seed, 2, FILCH_RANDOM_WALK, NULL), 0);
+    }
+}
+
+TEST(simulation, bad_arguments_are_answered) {
+    filch_explored explored;
+    filch_simulation simulation = {.policy = (filch_policy)7};
+    check_int(filch_explore(NULL, NULL, NULL, &explored), -EINVAL);
+    check_int(filch_explore(send_and_sum, NULL, &(filch_explore_options){.workers = 5000}, &explored), -EINVAL);
+    check_int(filch_explore(send_and_sum, NULL, &(filch_explore_options){.duration_ns = -1}, &explored), -EINVAL);
+    check_int(filch_explore(send_and_sum, NULL, &(filch_explore_options){.changes = 17}, &explored), -EINVAL);
+    check_int(filch_run(send_and_sum, NULL, &(filch_options){.simulation = &simulation}), -EINVAL);
+}

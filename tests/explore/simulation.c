@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* There is no simulation within the explorer, which is one of its own: nothing of these is ever called. */
+#include "sched/sim.h"
+
+#include <stdlib.h>
+
+int filch__sim_from_environment(filch_simulation *simulation, unsigned *workers, bool *asked) {
+    (void)simulation, (void)workers;
+    *asked = false;
+    return 0;
+}
+
+int filch__sim_begin(const filch_simulation *simulation) {
+    (void)simulation;
+    abort();
+}
+
+void filch__sim_end(void) {
+    abort();
+}
+
+int filch__sim_start(struct filch__worker *worker, void *(*fn)(void *), struct filch__fiber *fiber) {
+    (void)worker, (void)fn, (void)fiber;
+    abort();
+}
+
+void filch__sim_join(struct filch__worker *worker) {
+    (void)worker;
+    abort();
+}
+
+void filch__sim_point(void) {
+    abort();
+}
+
+void filch__sim_yield(void) {
+    abort();
+}
+
+uint32_t filch__sim_choose(uint32_t count) {
+    (void)count;
+    abort();
+}
+
+bool filch__sim_is_stuck(void) {
+    abort();
+}
+
+int filch__sim_call_outside(filch_fn *fn, void *arg) {
+    (void)fn, (void)arg;
+    abort();
+}
