@@ -5,6 +5,8 @@
  */
 #include "context/context.h"
 
+#include <stdint.h>
+
 #include "context/tools.h"
 
 extern void *make_fcontext(void *top, size_t size, filch__entry_fn *entry);
@@ -24,11 +26,7 @@ struct call {
     struct filch__fiber *from, *to;
 };
 
-/*
- * Runs on the looked-at stack. The jump back leaves a new context behind, on top of the suspended one. When that is
- * resumed at last, this function returns what it was handed over to the suspended one, as its own jump's result; the
- * rest of the arrival is then told to the tools by that jump.
- */
+/* Runs on the looked-at stack, which the jump back leaves for good. */
 static FILCH__UNSEEN struct filch__transfer call_here(struct filch__transfer transfer) {
     const struct call *call = transfer.data;
     asan_arrive(asan_fake_stack(call->to));
@@ -38,14 +36,26 @@ static FILCH__UNSEEN struct filch__transfer call_here(struct filch__transfer tra
     return jump_fcontext(transfer.from, NULL);
 }
 
-FILCH__UNSEEN void *filch__context_call_on(void *target, struct filch__fiber *from, struct filch__fiber *to,
-                                           void (*fn)(void *argument), void *argument) {
+/*
+ * The assembly takes the saved registers of the target off its stack before it makes the call, whose frames then overwrite
+ * them. They are put back: so the context is good as before, and looking leaves nothing on the stack.
+ */
+enum { SAVED_WORDS = 24 }; /* no architecture saves more; what lies above is the suspended function's, and unchanged */
+
+static FILCH__UNSEEN void copy_words(volatile uintptr_t *to, const volatile uintptr_t *from) {
+    for (int i = 0; i < SAVED_WORDS; i++) to[i] = from[i];
+}
+
+FILCH__UNSEEN void filch__context_call_on(void *target, struct filch__fiber *from, struct filch__fiber *to,
+                                          void (*fn)(void *argument), void *argument) {
     struct call call = {fn, argument, from, to};
+    uintptr_t saved[SAVED_WORDS];
+    copy_words(saved, target);
     asan_leave(from, to, false);
     tsan_switch(to);
-    struct filch__transfer transfer = ontop_fcontext(target, &call, call_here);
+    (void)ontop_fcontext(target, &call, call_here);
     asan_arrive(asan_fake_stack(from));
-    return transfer.from;
+    copy_words(target, saved);
 }
 
 #if defined(FILCH_TSAN) || defined(FILCH_ASAN)

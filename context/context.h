@@ -148,10 +148,10 @@ void __tsan_acquire(void *object);
 
 /*
  * Calls `fn(argument)` on the stack of the suspended context `target`, on top of what is suspended there, and returns
- * when it returns. Returns the context anew, which replaces `target`. For looking at a suspended stack: `target` has
- * run before (a context that was made and never jumped to takes no call), and `fn` does not jump.
+ * when it returns; `target` is as it was before. For looking at a suspended stack: `target` has run before (a context
+ * that was made and never jumped to takes no call), and `fn` does not jump.
  */
-void *filch__context_call_on(void *target, struct filch__fiber *from, struct filch__fiber *to,
-                             void (*fn)(void *argument), void *argument);
+void filch__context_call_on(void *target, struct filch__fiber *from, struct filch__fiber *to,
+                            void (*fn)(void *argument), void *argument);
 
 #endif

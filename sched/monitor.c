@@ -36,6 +36,8 @@
 #include "base/barrier.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "sched/hog.h"
+#include "sched/quit.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -358,7 +360,7 @@ static void sleep_in(struct filch__monitor *monitor, uint32_t word, int64_t unti
 }
 
 static bool is_called(struct filch__monitor *monitor) {
-    return load_seq_cst(&monitor->ending) || load_seq_cst(&monitor->wanted);
+    return load_seq_cst(&monitor->ending) || load_seq_cst(&monitor->wanted) || filch__quit_is_asked();
 }
 
 static void nap(struct filch_runtime *runtime, const struct sight *sight) {
@@ -401,12 +403,14 @@ static void *monitor_thread(void *argument) {
     struct filch_runtime *runtime = argument;
     struct filch__monitor *monitor = &runtime->monitor;
     while (!load_seq_cst(&monitor->ending)) {
+        filch__quit_serve();
         struct sight sight = look(runtime);
         if (sight.stuck > 0) count_hogs(runtime, &sight);
         add_spares(runtime, &sight);
         if (filch__runtime_known(runtime) > runtime->worker_count) dismiss_spares(runtime, &sight);
         if (runtime->workers[0].may_be_alone) filch__idle_leave_alone(runtime);
         if (may_sleep(runtime, &sight)) {
+            filch__deadlock_look(runtime);
             sleep_until_stirred(runtime, &sight);
         } else {
             nap(runtime, &sight);

@@ -69,7 +69,8 @@ enum monitor_word {
 struct filch__monitor {
     /* read-only after init */
     bool on;
-    bool tells; /* writes a line and a backtrace for each hog */
+    bool tells;      /* writes a line and a backtrace for each hog */
+    bool tells_rest; /* tells when all tasks wait for nothing that it knows of: FILCH_DEBUG=deadlock */
     pthread_t thread;
 
     /* any thread */
@@ -93,6 +94,9 @@ struct filch__monitor {
     uint32_t looks_unmoved; /* looks in a row that found nobody moved */
     uint32_t looks_excess;  /* looks in a row that found a spare too many */
     int64_t told_at_ns;
+    int64_t deadlock_next_ns;  /* no look for deadlocks before */
+    int64_t deadlock_pause_ns; /* after the last one */
+    bool deadlock_told;
     struct filch__runqueue hands; /* what it is moving */
 
     struct filch__latch name_latch; /* over the next */
@@ -105,18 +109,13 @@ int filch__monitor_start(struct filch_runtime *runtime);
 /* Ends it: no spare is made or put to work any more. Nothing where it is not on. */
 void filch__monitor_stop(struct filch_runtime *runtime);
 
+/* All workers have slept for a while: looks whether that is a deadlock. By the monitor. sched/deadlock.c. */
+void filch__deadlock_look(struct filch_runtime *runtime);
+
 /* Wakes the monitor from its sleep. From any thread; nothing if it does not sleep. */
 void filch__monitor_stir(struct filch_runtime *runtime);
 
 /* The name of the task that was last found to hog, or "": into `name`, 32 bytes. */
 void filch__monitor_hog_name(struct filch_runtime *runtime, char *name);
-
-/* ------------------------------------------------------------------------------------------------ sched/hog.c */
-
-/* Has a thread of the calling process be able to tell of hogs. Once is enough. */
-void filch__hog_prepare(void);
-
-/* Has the thread of `worker` write what it runs to standard error, if it is still at the turn at which it was found. */
-void filch__hog_tell(struct filch__worker *worker);
 
 #endif

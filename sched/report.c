@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/place.h"
 #include "sched/runtime.h"
+#include "sched/snapshot.h"
 #include "sched/task.h"
 
 #define TEXT_OF(number) #number
@@ -72,45 +72,10 @@ struct each {
     void *arg;
 };
 
-static void look_at_wait(const struct filch__waiter *waiter, void *arg) {
-    filch_task_info *info = arg;
-    info->state = FILCH_TASK_WAITING;
-    info->reason = waiter->reason;
-    info->object = waiter->object;
-    int64_t waiting_ns = filch__clock_now() - waiter->since_ns;
-    info->waiting_ns = waiting_ns < 0 ? 0 : waiting_ns;
-}
-
-/* What an awaiter in place waits for is the task that it calls. */
-static void look_in_place(struct filch_task *task, filch_task_info *info) {
-    uintptr_t word = load_acquire(&task->wait);
-    if ((word & WAIT_WORD) != WAIT_WORD || !(word & WAIT_IN_PLACE)) return;
-    info->state = FILCH_TASK_WAITING;
-    info->reason = "await";
-    info->object = (const void *)(word & ~(WAIT_IN_PLACE | WAITER_BITS));
-}
-
-/* One record; it may change under way, so that everything is read by atomic loads, and the name under its latch. */
 static int each_record(void *record, void *argument) {
     struct each *each = argument;
-    struct filch_task *task = record;
-    uint8_t state = load_acquire(&task->state);
-    if (state != TASK_READY && state != TASK_STARTED) return 0;
-    filch_task_info info = {.task = task, .state = state == TASK_READY ? FILCH_TASK_READY : FILCH_TASK_RUNNING};
-    info.cancelled = load_acquire(&task->hints) & TASK_CANCELLED;
-    info.fn = load_relaxed(&task->fn); /* of this task or of the next; as the next */
-    info.spawned_at = load_relaxed(&task->spawned_at);
-    struct filch__task_extra *extra = load_acquire(&task->extra);
-    if (extra != NULL) {
-        filch__latch_take(&extra->latch);
-        if (extra->task == task) memcpy(info.name, extra->name, sizeof info.name);
-        filch__latch_leave(&extra->latch);
-    }
-    if (state == TASK_STARTED && !filch__park_look(each->runtime, task, look_at_wait, &info))
-        look_in_place(task, &info);
-    state = load_acquire(&task->state);
-    if (state != TASK_READY && state != TASK_STARTED) return 0; /* it has ended meanwhile */
-    return each->visit(&info, each->arg);
+    filch_task_info info;
+    return filch__task_describe(each->runtime, record, &info, NULL, NULL) ? each->visit(&info, each->arg) : 0;
 }
 
 int filch_task_each(filch_runtime *runtime, int (*visit)(const filch_task_info *info, void *arg), void *arg) {

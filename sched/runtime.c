@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/futex.h"
+#include "sched/quit.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
 
@@ -45,14 +46,15 @@
 static bool options_are_valid(const filch_options *options) {
     if (options->workers > FILCH_WORKERS_MAX) return false;
     if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
+    if ((unsigned)options->on_deadlock > FILCH_DEADLOCK_IGNORE) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
 }
 
-/* FILCH_DEBUG=hog in the environment does what the option does. */
-static bool hogs_are_told_of(const filch_options *options) {
+/* FILCH_DEBUG in the environment holds words, such as "hog,deadlock". */
+static bool is_wished_for(const char *word) {
     const char *wishes = getenv("FILCH_DEBUG");
-    return options->report_hogs || (wishes != NULL && strstr(wishes, "hog") != NULL);
+    return wishes != NULL && strstr(wishes, word) != NULL;
 }
 
 /* Whether deques may be closed: see sched/deque.h. ThreadSanitizer does not see the barrier. */
@@ -310,7 +312,9 @@ static void fill(struct filch_runtime *runtime, const filch_options *options, un
     runtime->seed = runtime->simulated ? simulation->seed : options->seed != 0 ? options->seed : filch__random_seed();
     runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
     runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE && !runtime->simulated;
-    runtime->monitor.tells = hogs_are_told_of(options);
+    runtime->monitor.tells = options->report_hogs || is_wished_for("hog");
+    runtime->monitor.tells_rest = is_wished_for("deadlock");
+    runtime->on_deadlock = options->on_deadlock;
     unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
     filch__blocking_init(&runtime->blocking, runtime, helpers);
 }
@@ -333,6 +337,8 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     answer = start_workers(runtime);
     if (answer != 0) goto no_workers;
     filch__process_count(1);
+    filch__quit_watch();
+    filch__runtimes_add(runtime);
     *result = runtime;
     return 0;
 
@@ -405,6 +411,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     if (runtime == NULL) return 0;
     int answer = filch_runtime_shutdown(runtime, FILCH_NEVER);
     if (answer != 0) return answer;
+    filch__runtimes_remove(runtime);
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);

@@ -25,7 +25,8 @@ struct filch_runtime {
     ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;
     uint64_t seed;
-    bool simulated;     /* sched/sim.h */
+    bool simulated; /* sched/sim.h */
+    filch_deadlock on_deadlock;
     uint8_t task_flags; /* that every task begins with */
 
     /* the monitor writes, any thread reads */

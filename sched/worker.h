@@ -103,6 +103,7 @@ struct filch__worker {
     ATOMIC(int) thread_number;            /* gettid(2); 0: it has not begun */
     struct filch__watch watch;            /* the monitor only */
     ATOMIC(uint32_t) hog_turn;            /* the monitor writes: the turn of a hog that is to tell of itself */
+    ATOMIC(uint32_t) tell;                /* 1: whatever it runs is to tell of itself, for a dump */
 
     pthread_t thread; /* the runtime's creator, and the monitor */
 };

@@ -20,6 +20,13 @@ FILCH_BEGIN_DECLS
 
 typedef struct filch_runtime filch_runtime;
 
+/* What is done about tasks that wait for one another in a circle (mutexes and awaits), once all workers are idle. */
+typedef enum filch_deadlock {
+    FILCH_DEADLOCK_REPORT = 0, /* a dump on standard error, once: see filch/dump.h */
+    FILCH_DEADLOCK_ABORT = 1,  /* the same, and abort() */
+    FILCH_DEADLOCK_IGNORE = 2, /* nothing */
+} filch_deadlock;
+
 /* How a runtime is made. NULL in place of options, and zero in a field, is the default. */
 typedef struct filch_options {
     const char *name;  /* for reports and thread names; copied; default "filch" */
@@ -31,6 +38,7 @@ typedef struct filch_options {
         no_monitor; /* no spare workers: a task that does not wait holds up whatever waits for its worker, but a runtime
                          with one worker runs one task at a time */
     bool report_hogs; /* a line and a backtrace on standard error for tasks that hold others up: see filch_stats */
+    filch_deadlock on_deadlock; /* needs the monitor. FILCH_DEBUG=deadlock reports also where all tasks just wait */
     const struct filch_simulation *simulation; /* runs simulated, see filch/simulation.h; default: as FILCH_SIM says */
 } filch_options;
 

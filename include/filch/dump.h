@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all tasks are doing: who waits for what, since when, held by whom, spawned where, and at which place in the code.
+ *
+ *     kill -QUIT PID          writes it to standard error, and the program goes on
+ *     filch_dump(fd, NULL, NULL)
+ *
+ * The signal works while every worker computes or is blocked in the kernel, since a runtime's monitor thread writes the
+ * dump; not for runtimes without one (`no_monitor`). The first runtime installs the handler, unless the program has changed
+ * what SIGQUIT does before, or FILCH_DEBUG contains "noquit".
+ *
+ * Tasks stand under the scope that they were spawned into, and that under the task that has opened it. Those that are
+ * alike (same scope, same function, same wait, same backtrace) are told once, with their number. Of a task that waits, the
+ * backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting its worker with SIGURG,
+ * on standard error, after the rest. Places are written as "program(+0x1234)", which addr2line(1) understands.
+ *
+ * No memory is asked of malloc, no lock of the program's is taken. Tasks that begin or end meanwhile may be missed.
+ */
+#ifndef FILCH_DUMP_H
+#define FILCH_DUMP_H
+
+#include <filch/base.h>
+#include <filch/runtime.h>
+
+FILCH_BEGIN_DECLS
+
+typedef enum filch_dump_format {
+    FILCH_DUMP_TEXT = 0, /* for people */
+    FILCH_DUMP_JSON = 1, /* an array of runtimes, each with "workers" and "tasks"; one line */
+} filch_dump_format;
+
+/* How a dump is made. NULL in place of options, and zero in a field, is the default. */
+typedef struct filch_dump_options {
+    filch_dump_format format;
+    bool no_backtraces;
+    bool no_running;    /* the backtraces of tasks that run are left out, and nobody is interrupted */
+    unsigned tasks_max; /* more than so many are only counted; default 20,000. Each takes some 400 bytes meanwhile */
+} filch_dump_options;
+
+/*
+ * Writes a dump of `runtime`, or for NULL of all runtimes of the process, to file descriptor `fd`.
+ *
+ * Returns  how many tasks there were
+ *          -EINVAL      an option is out of range
+ *          -ENOMEM      no memory (of mmap(2)) to put them in order in
+ *          -ESHUTDOWN   the runtime is one of the process that this one was forked from
+ *          -errno       write(2) failed
+ * Call     from any thread or task; not from a signal handler
+ * Waits    only as write(2) does
+ */
+FILCH_API int filch_dump(int fd, filch_runtime *runtime, const filch_dump_options *options);
+
+FILCH_END_DECLS
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deadlocks, found by the monitor when all workers have slept for a while: tasks of which each waits for what the next one
+ * holds (a mutex, or its end), in a circle. That is certain, whatever else goes on. That all tasks wait, and there is no
+ * timer, no descriptor and no helper thread, is not, since a thread from outside may come; it is told on demand.
+ *
+ * A look takes some 100 ns a task, so it is not made too often: after one that has found nothing, not for a second, then
+ * for two, and so on up to a minute.
+ */
+#include "sched/monitor.h"
+
+#include <filch/dump.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "sched/runtime.h"
+#include "sched/snapshot.h"
+
+enum { TASKS_LOOKED_AT = 20000 };
+
+#define PAUSE_NS_MIN FILCH_SEC(1)
+#define PAUSE_NS_MAX FILCH_SEC(60)
+
+static void tell(struct filch_runtime *runtime, const char *what) {
+    char line[256];
+    int length = snprintf(line, sizeof line, "filch: %s\n", what);
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+    (void)ignored;
+    (void)filch_dump(STDERR_FILENO, runtime, &(filch_dump_options){.no_running = true});
+    runtime->monitor.deadlock_told = true;
+    if (runtime->on_deadlock == FILCH_DEADLOCK_ABORT) abort();
+}
+
+/* Nothing of the runtime's own will ever wake anybody. */
+static bool nothing_will_come(struct filch_runtime *runtime) {
+    if (load_acquire(&runtime->poller) != NULL || runtime->blocking.calls.threads > 0) return false;
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) {
+        if (filch__timers_earliest(&filch__runtime_worker(runtime, i)->timers) != INT64_MAX) return false;
+    }
+    return true;
+}
+
+void filch__deadlock_look(struct filch_runtime *runtime) {
+    struct filch__monitor *monitor = &runtime->monitor;
+    int64_t now_ns = filch__clock_now();
+    if (runtime->on_deadlock == FILCH_DEADLOCK_IGNORE || monitor->deadlock_told) return;
+    if (now_ns < monitor->deadlock_next_ns) return;
+    struct filch__snapshot snapshot;
+    if (filch__snapshot_take(&snapshot, runtime, TASKS_LOOKED_AT, false) != 0) return;
+    uint32_t first, length = filch__snapshot_cycle(&snapshot, &first), count = snapshot.count;
+    filch__snapshot_drop(&snapshot);
+    if (length > 0) {
+        tell(runtime, "deadlock: tasks wait for one another in a circle");
+    } else if (count > 0 && monitor->tells_rest && nothing_will_come(runtime)) {
+        tell(runtime, "all tasks wait, for no timer and no descriptor: a deadlock, unless another thread wakes one");
+    }
+    monitor->deadlock_pause_ns = monitor->deadlock_pause_ns == 0 ? PAUSE_NS_MIN : 2 * monitor->deadlock_pause_ns;
+    if (monitor->deadlock_pause_ns > PAUSE_NS_MAX) monitor->deadlock_pause_ns = PAUSE_NS_MAX;
+    monitor->deadlock_next_ns = now_ns + monitor->deadlock_pause_ns;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dumps: that they tell who waits for what and where, fold what is alike, leave those who wait as they were, and come when
+ * the signal asks for them, also where every worker is held. And deadlocks: that circles are found, and nothing else.
+ */
+#include <errno.h>
+#include <filch/filch.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/api/workers.h"
+#include "tests/test.h"
+
+enum { TEXT_MAX = 1 << 16 };
+
+/* What `fd`, the descriptor of a file, holds, for free(). */
+static char *text_of(FILE *file) {
+    char *text = calloc(1, TEXT_MAX);
+    check(text != NULL);
+    rewind(file);
+    size_t length = fread(text, 1, TEXT_MAX - 1, file);
+    check(length < TEXT_MAX - 1);
+    fclose(file);
+    return text;
+}
+
+static unsigned count_of(const char *text, const char *what) {
+    unsigned count = 0;
+    while ((text = strstr(text, what)) != NULL) {
+        count++;
+        text += strlen(what);
+    }
+    return count;
+}
+
+/* ------------------------------------------------------------------------------------------------------- those who wait */
+
+enum { WAITERS = 100 };
+
+struct scene {
+    filch_event over;
+    filch_mutex mutex;
+    atomic_uint begun;
+    const filch_dump_options *options;
+    char *text;
+    int tasks;
+};
+
+static int wait_for_the_end(void *arg) {
+    struct scene *scene = arg;
+    atomic_fetch_add(&scene->begun, 1);
+    return filch_event_wait(&scene->over, FILCH_NEVER);
+}
+
+static int lock_it(void *arg) {
+    struct scene *scene = arg;
+    atomic_fetch_add(&scene->begun, 1);
+    int error = filch_mutex_lock(&scene->mutex, FILCH_NEVER);
+    if (error == 0) filch_mutex_unlock(&scene->mutex);
+    return error;
+}
+
+static int hold_a_group(void *arg) {
+    filch_scope scope;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < WAITERS; i++) {
+        check_int(filch_scope_spawn(&scope, NULL, wait_for_the_end, arg, &(filch_task_options){.name = "waiter"}), 0);
+    }
+    return filch_scope_close(&scope);
+}
+
+/* All but the caller wait. */
+static bool all_wait(void) {
+    filch_stats stats;
+    check_int(filch_runtime_stats(filch_runtime_current(), &stats), 0);
+    filch_sleep(FILCH_MS(1));
+    return stats.tasks == WAITERS + 3;
+}
+
+static int count_waiting(const filch_task_info *info, void *arg) {
+    if (info->state == FILCH_TASK_WAITING) ++*(int *)arg;
+    return 0;
+}
+
+static void until_all_wait(struct scene *scene) {
+    int waiting = 0;
+    while (atomic_load(&scene->begun) < WAITERS + 1 || !all_wait() || waiting < WAITERS + 2) {
+        waiting = 0;
+        check_int(filch_task_each(filch_runtime_current(), count_waiting, &waiting), 0);
+        filch_sleep(FILCH_MS(1));
+    }
+}
+
+static int dump_the_scene(void *arg) {
+    struct scene *scene = arg;
+    filch_task *group, *locker;
+    FILE *file = tmpfile();
+    check(file != NULL);
+    check_int(filch_mutex_lock(&scene->mutex, FILCH_NEVER), 0);
+    check_int(filch_spawn(&group, hold_a_group, scene, &(filch_task_options){.name = "group"}), 0);
+    check_int(filch_spawn(&locker, lock_it, scene, &(filch_task_options){.name = "a \"locker\""}), 0);
+    until_all_wait(scene);
+    for (int again = 0; again < 100; again++) { /* looking leaves nothing behind on anybody's stack */
+        check_int(filch_dump(fileno(file), NULL, &(filch_dump_options){.no_running = true}), WAITERS + 3);
+        rewind(file);
+        check_int(ftruncate(fileno(file), 0), 0);
+    }
+    scene->tasks = filch_dump(fileno(file), filch_runtime_current(), scene->options);
+    scene->text = text_of(file);
+    filch_mutex_unlock(&scene->mutex);
+    filch_event_set(&scene->over);
+    int result = -1;
+    check_int(filch_await(group, &result, FILCH_NEVER), 0);
+    check_int(result, 0);
+    check_int(filch_await(locker, &result, FILCH_NEVER), 0);
+    check_int(result, 0);
+    return 0;
+}
+
+static char *dump_with(unsigned workers, const filch_dump_options *options) {
+    struct scene scene = {.options = options};
+    filch_event_init(&scene.over);
+    filch_mutex_init(&scene.mutex);
+    check_int(filch_run(dump_the_scene, &scene, &(filch_options){.workers = workers}), 0);
+    check_int(scene.tasks, WAITERS + 3);
+    return scene.text;
+}
+
+static void look_at_text(unsigned workers) {
+    char *text = dump_with(workers, &(filch_dump_options){.no_running = true});
+    check_int(count_of(text, "\"waiter\" and more like it, x 100 in all: waits for event "), 1);
+    check_int(count_of(text, "\"waiter\""), 1);
+    check(strstr(text, "\n  task ") != NULL && strstr(text, "\"group\": waits for scope_close ") != NULL);
+    check(strstr(text, "\n    task ") != NULL); /* the waiters stand under the task that has opened their scope */
+    check(strstr(text, "\"a ?locker?\": waits for mutex ") != NULL);
+    check(strstr(text, ", held by task ") != NULL && strstr(text, " \"main\"; spawned at ") != NULL);
+    check(count_of(text, "make_fcontext") >= 1 || count_of(text, "(+0x") > 10); /* backtraces, to their entry */
+    check(strstr(text, "DEADLOCK") == NULL);
+    free(text);
+}
+
+TEST(dump, it_tells_what_each_waits_for_and_folds_what_is_alike) {
+    for (size_t i = 0; i < TEST_WORKERS; i++) look_at_text(test_workers[i]);
+}
+
+TEST(dump, as_json_it_has_the_same) {
+    char *text = dump_with(2, &(filch_dump_options){.format = FILCH_DUMP_JSON, .no_running = true});
+    check(strncmp(text, "[{\"runtime\":", 12) == 0);
+    check_int(count_of(text, "\"name\":\"waiter\",\"count\":100,\"state\":\"waits\""), 1);
+    check_int(count_of(text, "\"waits_for\":\"mutex\""), 1);
+    check(strstr(text, "\"held_by\":\"0x") != NULL);
+    check(count_of(text, "\"opened_by\":\"0x") >= 1);
+    check_int(count_of(text, "{"), count_of(text, "}"));
+    check_int(count_of(text, "["), count_of(text, "]"));
+    check(strcmp(text + strlen(text) - 2, "]\n") == 0);
+    free(text);
+}
+
+TEST(dump, what_there_is_no_room_for_is_counted) {
+    char *text = dump_with(2, &(filch_dump_options){.tasks_max = 3, .no_backtraces = true, .no_running = true});
+    check(strstr(text, "and 100 more") != NULL);
+    free(text);
+}
+
+TEST(dump, bad_arguments_are_answered) {
+    check_int(filch_dump(1, NULL, &(filch_dump_options){.format = (filch_dump_format)7}), -EINVAL);
+    check_int(filch_dump(1, NULL, &(filch_dump_options){.tasks_max = UINT32_MAX}), -EINVAL);
+    check_int(filch_dump(STDERR_FILENO, NULL, NULL), 0); /* there is no runtime */
+    filch_runtime *runtime;
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 1}), 0);
+    check_int(filch_dump(-1, runtime, NULL), -EBADF);
+    filch_runtime_destroy(runtime);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- the signal */
+
+/* Runs `fn` in a child whose standard error is read; its exit status is in `*status`. */
+static char *errors_of(void (*fn)(void), int *status) {
+    FILE *file = tmpfile();
+    check(file != NULL);
+    fflush(NULL);
+    pid_t child = fork();
+    check(child >= 0);
+    if (child == 0) {
+        dup2(fileno(file), STDERR_FILENO);
+        fn();
+        _exit(0);
+    }
+    check_int(waitpid(child, status, 0), child);
+    return text_of(file);
+}
+
+/* Computes until the dump, which is asked for meanwhile, has been written. */
+static int hold_the_worker(void *arg) {
+    off_t size = lseek(STDERR_FILENO, 0, SEEK_END);
+    (void)arg;
+    kill(getpid(), SIGQUIT);
+    while (lseek(STDERR_FILENO, 0, SEEK_END) == size) continue;
+    return 0;
+}
+
+static void quit_while_all_is_held(void) {
+    if (filch_run(hold_the_worker, NULL, &(filch_options){.workers = 1}) != 0) _exit(1);
+}
+
+TEST(dump, the_signal_is_served_while_the_only_worker_is_held) {
+    int status;
+    char *text = errors_of(quit_while_all_is_held, &status);
+    check_int(status, 0);
+    check(strstr(text, "\"main\": runs, or can") != NULL);
+    free(text);
+}
+
+static void count_quit(int number) {
+    (void)number;
+    static const char line[] = "the program's own\n";
+    ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)ignored;
+}
+
+static int raise_quit(void *arg) {
+    (void)arg;
+    return kill(getpid(), SIGQUIT) == 0 ? filch_sleep(FILCH_MS(5)) : 1;
+}
+
+static void quit_with_a_handler(void) {
+    signal(SIGQUIT, count_quit);
+    if (filch_run(raise_quit, NULL, NULL) != 0) _exit(1);
+}
+
+TEST(dump, a_handler_of_the_programs_own_is_left_alone) {
+    int status;
+    char *text = errors_of(quit_with_a_handler, &status);
+    check_int(status, 0);
+    check(strcmp(text, "the program's own\n") == 0);
+    free(text);
+}
+
+static void quit_as_by_default(void) {
+    setenv("FILCH_DEBUG", "noquit", 1);
+    (void)filch_run(raise_quit, NULL, NULL);
+}
+
+TEST(dump, who_does_not_want_it_dies_of_the_signal) {
+    int status;
+    free(errors_of(quit_as_by_default, &status));
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- deadlocks */
+
+struct pair {
+    filch_mutex one, other;
+    filch_barrier both;
+};
+
+static int lock_crosswise(filch_mutex *first, filch_mutex *second, struct pair *pair) {
+    int error = filch_mutex_lock(first, FILCH_NEVER);
+    if (error == 0) error = filch_barrier_wait(&pair->both, FILCH_NEVER) < 0; /* each has its first */
+    if (error == 0) error = filch_mutex_lock(second, filch_after(FILCH_SEC(2)));
+    if (error == 0) filch_mutex_unlock(second);
+    filch_mutex_unlock(first);
+    return error;
+}
+
+static int lock_forwards(void *arg) {
+    struct pair *pair = arg;
+    return lock_crosswise(&pair->one, &pair->other, pair);
+}
+
+static int lock_backwards(void *arg) {
+    struct pair *pair = arg;
+    return lock_crosswise(&pair->other, &pair->one, pair);
+}
+
+/* A deadlock for two seconds: long enough to be found, unless somebody is very late; then the test waits for nothing. */
+static int cross(void *arg) {
+    (void)arg;
+    struct pair pair;
+    filch_task *tasks[2];
+    filch_mutex_init(&pair.one);
+    filch_mutex_init(&pair.other);
+    if (filch_barrier_init(&pair.both, 2) != 0) return 1;
+    if (filch_spawn(&tasks[0], lock_forwards, &pair, &(filch_task_options){.name = "forwards"}) != 0) return 1;
+    if (filch_spawn(&tasks[1], lock_backwards, &pair, &(filch_task_options){.name = "backwards"}) != 0) return 1;
+    for (int i = 0; i < 2; i++) {
+        if (filch_await(tasks[i], NULL, FILCH_NEVER) != 0) return 1;
+    }
+    return 0;
+}
+
+static void cross_and_abort(void) {
+    (void)filch_run(cross, NULL, &(filch_options){.workers = 2, .on_deadlock = FILCH_DEADLOCK_ABORT});
+}
+
+TEST_DIES(deadlock, of_two_mutexes_is_found, "\"backwards\" waits for mutex ") {
+    for (;;) cross_and_abort();
+}
+
+static void cross_and_ignore(void) {
+    if (filch_run(cross, NULL, &(filch_options){.workers = 2, .on_deadlock = FILCH_DEADLOCK_IGNORE}) != 0) _exit(1);
+}
+
+TEST(deadlock, is_not_told_where_that_is_not_wanted) {
+    int status;
+    char *text = errors_of(cross_and_ignore, &status);
+    check_int(status, 0);
+    check(strcmp(text, "") == 0);
+    free(text);
+}
+
+static int wait_in_vain(void *arg) {
+    return filch_event_wait(arg, FILCH_NEVER) == -ECANCELED ? 0 : 1;
+}
+
+/* All tasks wait, and a thread from outside comes after a while. */
+static void wait_for_a_thread(void) {
+    filch_runtime *runtime;
+    filch_event event = FILCH_EVENT_INIT;
+    if (filch_runtime_create(&runtime, &(filch_options){.workers = 2}) != 0) _exit(1);
+    if (filch_runtime_spawn(runtime, NULL, wait_in_vain, &event, NULL) != 0) _exit(1);
+    usleep(300000);
+    filch_runtime_cancel(runtime);
+    filch_runtime_destroy(runtime);
+}
+
+TEST(deadlock, to_wait_for_a_thread_from_outside_is_none) {
+    int status;
+    char *text = errors_of(wait_for_a_thread, &status);
+    check_int(status, 0);
+    check(strcmp(text, "") == 0);
+    free(text);
+}
