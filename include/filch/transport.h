@@ -51,6 +51,19 @@ typedef struct filch_transport {
     void *self;
 } filch_transport;
 
+/*
+ * Makes a transport of descriptor `fd`, which is the transport's from here on. Except on 0 it is still the caller's,
+ * and `*transport` is not written. A socket can be shut down and has addresses; what is no socket answers -EOPNOTSUPP.
+ *
+ * Returns  0         for `ops->close` and `ops->destroy`
+ *          -EINVAL   `transport` is NULL
+ *          -EBADF    `fd` is closed, or none
+ *          -ENOMEM   no memory
+ * Call     from a task or from any thread
+ * Waits    no
+ */
+FILCH_API FILCH_CHECK int filch_transport_open_fd(filch_transport *transport, filch_fd fd);
+
 FILCH_END_DECLS
 
 #endif
