@@ -19,13 +19,13 @@
  *
  *     by a read of the same stream that has to ask the transport, before it does (request and reply need no drain);
  *     by a write that would leave more than the high-water mark, until at most the low-water mark is left;
- *     by filch_stream_drain, _shutdown, _close and _send_file, all of it.
+ *     by filch_stream_drain, _shutdown and _close, all of it, and by a _send_file of more than a little.
  *
  * So what one task writes while another waits already in a read of the same stream is not sent by that read: who has a
- * reader and a writer apart lets the writer drain when it has no more to write for now. A read never
- * waits for room to send in: where the transport does not take all at once, the rest is sent while the read waits (by a
- * task of its own that ends before the read does; where the reader is a thread and no task, or there is no memory for
- * that task, the rest is sent first).
+ * reader and a writer apart lets the writer drain when it has no more to write for now. A read never waits for room to
+ * send in: where the transport does not take all at once, the rest is sent while the read waits (by a task of its own
+ * that ends before the read does; where the reader is a thread and no task, or there is no memory for that task, the
+ * rest is sent first).
  *
  * Each byte that a write has taken is sent once, in order, or stays buffered: a call that is cut short while it sends
  * leaves the buffer without the bytes that went. An error of the transport is answered by the call that met it, or,
@@ -276,12 +276,13 @@ FILCH_API FILCH_CHECK int filch_stream_shutdown(filch_stream *stream, filch_dead
 
 /*
  * Sends `count` bytes of descriptor `file`, a regular file, from `offset` on, behind what is buffered: by sendfile(2)
- * where bytes written to the transport's descriptor are as good as written to it, else through the buffer. A small
- * piece is put into the buffer and sent like a write's. The file's position does not move. What is not in memory is
- * read from the disk on the caller's thread. `*moved` as in filch_stream_write.
+ * where bytes written to the transport's descriptor are as good as written to it, else through the buffer. A piece of
+ * 16 KiB or less is always put into the buffer, and sent like a write's. The file's position does not move. What is
+ * not in memory is read from the disk on the caller's thread. `*moved` as in filch_stream_write.
  *
  * Returns  0          all of them
  *          -ENODATA   the file ended before
+ *          -EBADF     also: `file` is no open descriptor
  *          -EPIPE     as filch_stream_write
  *          -EINVAL    `offset` is negative, or offset and count are too large together
  *          -ENOMEM    no memory for the buffer

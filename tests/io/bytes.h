@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of streams of bytes share. Byte number n of a flow has a value that follows from n, so that a byte that is
- * lost, doubled or moved shows wherever it is looked at.
+ * What the tests of streams of bytes share. Byte number n of a flow has a value that follows from n, so that a byte
+ * that is lost, doubled or moved shows wherever it is looked at.
  */
 #ifndef FILCH_TESTS_IO_BYTES_H
 #define FILCH_TESTS_IO_BYTES_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Proves that a pair of transports carries each byte once and in order, whoever reads and writes and whatever cuts them
- * short; that its ends say the end and the break of a flow as the rules of transports have it; and that misuse ends with a
- * line that names it.
+ * short; that its ends say the end and the break of a flow as the rules of transports have it; and that misuse ends
+ * with a line that names it.
  */
 #include <filch/pair.h>
 
