@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc/heap.h"
+#include "base/assert.h"
 
 /*
  * The least power of two from FILCH__BUFFER_MIN on that holds `size`, so that a buffer grows a few times and no
@@ -16,8 +17,8 @@ static size_t capacity_for(size_t size) {
     return capacity;
 }
 
-static bool grow(struct filch__buffer *buffer, size_t size) {
-    size_t capacity = capacity_for(size);
+/* Moves what is inside to memory of `capacity` bytes. */
+static bool move(struct filch__buffer *buffer, size_t capacity) {
     unsigned char *bytes = filch__heap_get(capacity, 16);
     if (bytes == NULL) return false;
     if (buffer->length > 0) memcpy(bytes, filch__buffer_front(buffer), buffer->length);
@@ -31,10 +32,15 @@ static bool grow(struct filch__buffer *buffer, size_t size) {
 bool filch__buffer_reserve(struct filch__buffer *buffer, size_t more) {
     if (more <= filch__buffer_room(buffer)) return true;
     if (more > SIZE_MAX / 4 - buffer->length) return false;
-    if (buffer->length + more > buffer->capacity) return grow(buffer, buffer->length + more);
+    if (buffer->length + more > buffer->capacity) return move(buffer, capacity_for(buffer->length + more));
     memmove(buffer->bytes, filch__buffer_front(buffer), buffer->length);
     buffer->start = 0;
     return true;
+}
+
+void filch__buffer_relax(struct filch__buffer *buffer, size_t used) {
+    if (likely(buffer->capacity <= FILCH__BUFFER_MIN || used >= buffer->capacity / 4 || buffer->length > 0)) return;
+    (void)move(buffer, buffer->capacity / 2); /* without memory for less it keeps what it has */
 }
 
 void filch__buffer_put(struct filch__buffer *buffer, const void *bytes, size_t size) {

@@ -33,6 +33,13 @@ static inline size_t filch__buffer_room(const struct filch__buffer *buffer) {
 /* Makes room for `more` bytes at the end, by moving what is inside or by getting memory; false: there is none. */
 bool filch__buffer_reserve(struct filch__buffer *buffer, size_t more);
 
+/*
+ * Of an empty buffer of which no more than `used` bytes were needed last: where that is little, half its memory goes.
+ * So one that has carried much and then carries little comes down in a few steps, and one that changes between the two
+ * does not get and free memory each time.
+ */
+void filch__buffer_relax(struct filch__buffer *buffer, size_t used);
+
 /* Adds bytes for which there is room. */
 void filch__buffer_put(struct filch__buffer *buffer, const void *bytes, size_t size);
 

@@ -53,10 +53,7 @@ struct pair {
     unsigned char rings[];
 };
 
-/*
- * --------------------------------------------------------------------------------------------------- both
- * directions
- */
+/* -------------------------------------------------------------------------------------------------- both directions */
 
 /* Begins a call that may not overlap with another of its kind. Under the latch. */
 static void enter(const struct flow *flow, bool *inside, const char *what) {
@@ -108,7 +105,7 @@ static void copy_in(struct flow *flow, size_t place, const void *from, size_t si
     if (size > first) memcpy(flow->bytes, (const unsigned char *)from + first, size - first);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ read */
+/* ------------------------------------------------------------------------------------------------------------- read */
 
 /* How many bytes can be read at once; 0: the end; -EAGAIN: none yet. Under the latch. */
 static ssize_t readable(const struct flow *flow, size_t size) {
@@ -148,7 +145,7 @@ static ssize_t pair_read(void *self, void *buffer, size_t size, filch_deadline d
     return answer;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- write */
+/* ------------------------------------------------------------------------------------------------------------ write */
 
 /* How many bytes there is room for; -EAGAIN: none yet. Under the latch. */
 static ssize_t writable(const struct flow *flow) {
@@ -192,10 +189,7 @@ static ssize_t pair_write(void *self, const struct iovec *parts, int count, filc
     return answer;
 }
 
-/*
- * ------------------------------------------------------------------------------------------- shutdown, close,
- * destroy
- */
+/* ----------------------------------------------------------------------------------------- shutdown, close, destroy */
 
 /* As leave, where one side of the flow is gone: who waits is to look again. */
 static void leave_all(struct flow *flow) {
@@ -234,7 +228,7 @@ static void pair_destroy(void *self) {
         filch__heap_put(pair, pair->bytes, CACHE_LINE); /* what both did is done */
 }
 
-/* ---------------------------------------------------------------------------------------------------------- create */
+/* ----------------------------------------------------------------------------------------------------------- create */
 
 static const filch_transport_ops pair_ops = {
     .kind = "pair",

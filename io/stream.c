@@ -9,7 +9,7 @@
 
 enum { LIMIT_DEFAULT = 65536 };
 
-/* --------------------------------------------------------------------------------------------------------- limits */
+/* ----------------------------------------------------------------------------------------------------------- limits */
 
 /* Fills in what is zero: the read limit and the high-water mark from `before`, the low one as a quarter. */
 static int choose_limits(filch_stream_options *limits, const filch_stream_options *before) {
@@ -39,7 +39,7 @@ int filch_stream_set_limits(filch_stream *stream, const filch_stream_options *op
     return error;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- begin */
+/* ------------------------------------------------------------------------------------------------------------ begin */
 
 static bool is_transport(filch_transport transport) {
     const filch_transport_ops *ops = transport.ops;
@@ -62,7 +62,7 @@ int filch_stream_create(filch_stream **stream, filch_transport transport, const 
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ end */
+/* -------------------------------------------------------------------------------------------------------------- end */
 
 /* Closes the transport, once; false: somebody else did, or it was taken away. */
 static bool end(filch_stream *stream) {
@@ -81,7 +81,7 @@ int filch_stream_close(filch_stream *stream, filch_deadline deadline) {
     if (error != 0) return error;
     error = filch_stream_drain(stream, deadline);
     bool was_open = end(stream);
-    if (error != 0 && load_relaxed(&stream->unsent) == 0) error = 0; /* cut short, but there was nothing to send */
+    if (error != 0 && !filch__stream_pending(stream)) error = 0; /* cut short, but there was nothing to send */
     return was_open ? error : -EBADF;
 }
 
@@ -99,11 +99,11 @@ void filch_stream_destroy(filch_stream *stream) {
     filch__heap_put(stream, sizeof *stream, CACHE_LINE);
 }
 
-/* ------------------------------------------------------------------------------------------------- detach, attach */
+/* --------------------------------------------------------------------------------------------------- detach, attach */
 
 /* With both sides. */
 static ssize_t take_apart(filch_stream *stream, filch_transport *transport, void *left, size_t size) {
-    if (stream->out.length > 0) return -EBUSY;
+    if (filch__stream_pending(stream)) return -EBUSY;
     if (stream->in.length > size) return -ENOBUFS;
     uint32_t open = STREAM_OPEN;
     if (!cas_acq_rel(&stream->state, &open, STREAM_DETACHED)) return -EBADF;
@@ -111,6 +111,7 @@ static ssize_t take_apart(filch_stream *stream, filch_transport *transport, void
     size_t count = filch__buffer_take(&stream->in, left, size);
     stream->ended = false;
     stream->shut = false;
+    store_relaxed(&stream->held, false); /* nobody else is in a call */
     return (ssize_t)count;
 }
 
@@ -137,7 +138,7 @@ int filch_stream_attach(filch_stream *stream, filch_transport transport) {
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- other */
+/* ------------------------------------------------------------------------------------------------------------ other */
 
 int filch_stream_address(filch_stream *stream, bool peer, filch_address *address) {
     if (address == NULL) return -EINVAL;

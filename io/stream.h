@@ -5,7 +5,7 @@
  * Who may touch what
  *   the reading side   the one who is in a call that reads: `reading` is set for so long, and a second one aborts
  *   the writing side   who holds `writing`
- *   `unsent`           changed under `writing`, looked at by anybody
+ *   `unsent`, `held`   changed under `writing`, looked at by anybody
  *   `transport`        its read by the reader, its write and shutdown under `writing`; its close by whoever turns
  *                      `state` from OPEN to CLOSED, whatever others are doing
  *
@@ -43,8 +43,9 @@ struct filch_stream {
 
     /* the reading side */
     ATOMIC(bool) reading;
-    bool ended;      /* the transport has answered 0 */
-    bool overflowed; /* the last read filled all the room that it was given: more room next time */
+    bool ended;       /* the transport has answered 0 */
+    bool overflowed;  /* the last read ahead filled all the room that it was given: more room next time */
+    size_t last_fill; /* how much it was */
     struct filch__buffer in;
 
     /* the writing side */
@@ -52,6 +53,7 @@ struct filch_stream {
     bool shut;
     struct filch__buffer out;
     ATOMIC(size_t) unsent; /* out.length */
+    ATOMIC(bool) held;     /* the transport, which has a flush, may hold some of what it was given */
 };
 
 /* What a writer has not got rid of yet: parts of its own memory. */
@@ -77,10 +79,15 @@ int filch__stream_try_begin_write(filch_stream *stream);
 void filch__stream_end_write(filch_stream *stream);
 
 /*
- * Sends the buffer, and behind it `rest`, which may be NULL, until at most `keep` bytes of both are left. With the
- * writing side.
+ * Sends the buffer, and behind it `rest`, which may be NULL, until at most `keep` bytes of both are left; with a `keep`
+ * of 0 also what the transport itself holds. With the writing side.
  */
 int filch__stream_send(filch_stream *stream, struct filch__rest *rest, size_t keep, filch_deadline deadline);
+
+/* Whether something is left to send; a glance, but what the caller knows to be written it sees. */
+static inline bool filch__stream_pending(const filch_stream *stream) {
+    return load_relaxed(&stream->unsent) > 0 || load_relaxed(&stream->held);
+}
 
 /* Notes how much is in the buffer, after it has changed. With the writing side. */
 static inline void filch__stream_note_unsent(filch_stream *stream) {

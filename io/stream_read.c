@@ -13,10 +13,7 @@
 #include "io/stream.h"
 #include "sync/object.h"
 
-/*
- * ----------------------------------------------------------------------------------------------------- begin and
- * end
- */
+/* ---------------------------------------------------------------------------------------------------- begin and end */
 
 /* Takes the reading side of an open stream, or says why not. */
 static int begin_read(filch_stream *stream) {
@@ -39,18 +36,16 @@ static void end_read(filch_stream *stream) {
     store_release(&stream->reading, false);
 }
 
-/*
- * ---------------------------------------------------------------------------------------------- asking the
- * transport
- */
+/* --------------------------------------------------------------------------------------------- asking the transport */
 
 static ssize_t read_transport(filch_stream *stream, void *buffer, size_t size, filch_deadline deadline) {
-    return stream->transport.ops->read(stream->transport.self, buffer, size, deadline);
+    ssize_t got = stream->transport.ops->read(stream->transport.self, buffer, size, deadline);
+    return got <= 0 || (size_t)got <= size ? got : -EIO; /* a table that does not keep to its rules */
 }
 
 /* Sends what is buffered as far as that goes without waiting; false: some is left that would have to wait. */
 static bool send_ahead(filch_stream *stream) {
-    if (load_relaxed(&stream->unsent) == 0) return true;         /* what the caller knows to be written it sees */
+    if (!filch__stream_pending(stream)) return true;
     if (filch__stream_try_begin_write(stream) != 0) return true; /* another sends, or it is closed: the read tells */
     int error = filch__stream_send(stream, NULL, 0, (filch_deadline){0});
     filch__stream_end_write(stream);
@@ -117,13 +112,15 @@ static bool make_room(filch_stream *stream, size_t need, size_t limit) {
 static ssize_t fill(filch_stream *stream, size_t need, filch_deadline deadline) {
     struct filch__buffer *in = &stream->in;
     size_t limit = load_relaxed(&stream->read_limit);
+    if (stream->last_fill > 0) filch__buffer_relax(in, stream->last_fill);
     if (limit < need) limit = need;
     if (!make_room(stream, need, limit)) return -ENOMEM;
     size_t room = filch__buffer_room(in);
     if (room > limit - in->length) room = limit - in->length;
     ssize_t got = ask(stream, filch__buffer_end(in), room, deadline);
-    if (got > 0) in->length += (size_t)got;
-    stream->overflowed = got > 0 && (size_t)got == room;
+    stream->last_fill = got > 0 ? (size_t)got : 0;
+    stream->overflowed = stream->last_fill == room;
+    in->length += stream->last_fill;
     return got;
 }
 
@@ -136,10 +133,7 @@ static ssize_t read_once(filch_stream *stream, void *buffer, size_t size, filch_
     return got > 0 ? (ssize_t)filch__buffer_take(in, buffer, size) : got;
 }
 
-/*
- * --------------------------------------------------------------------------------------------------------------
- * read
- */
+/* ------------------------------------------------------------------------------------------------------------- read */
 
 ssize_t filch_stream_read(filch_stream *stream, void *buffer, size_t size, filch_deadline deadline) {
     if (buffer == NULL && size > 0) return -EINVAL;
@@ -230,10 +224,7 @@ ssize_t filch_stream_read_line(filch_stream *stream, char *line, size_t size, fi
     return count;
 }
 
-/*
- * ------------------------------------------------------------------------------------------------------ peek and
- * skip
- */
+/* ---------------------------------------------------------------------------------------------------- peek and skip */
 
 ssize_t filch_stream_peek(filch_stream *stream, size_t at_least, const void **bytes, filch_deadline deadline) {
     if (bytes == NULL) return -EINVAL;

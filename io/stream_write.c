@@ -11,10 +11,7 @@
 #include "io/stream.h"
 #include "sync/object.h"
 
-/*
- * ----------------------------------------------------------------------------------------------------- begin and
- * end
- */
+/* ---------------------------------------------------------------------------------------------------- begin and end */
 
 /* The side has been taken; perhaps of a stream that was closed meanwhile. */
 static int look_again(filch_stream *stream) {
@@ -38,10 +35,7 @@ void filch__stream_end_write(filch_stream *stream) {
     filch_mutex_unlock(&stream->writing);
 }
 
-/*
- * --------------------------------------------------------------------------------------------------------------
- * rest
- */
+/* ------------------------------------------------------------------------------------------------------------- rest */
 
 /* Goes on by `size` bytes, and past parts that are empty. */
 static void rest_advance(struct filch__rest *rest, size_t size) {
@@ -68,10 +62,7 @@ static void buffer_rest(filch_stream *stream, struct filch__rest *rest) {
     filch__stream_note_unsent(stream);
 }
 
-/*
- * --------------------------------------------------------------------------------------------------------------
- * send
- */
+/* ------------------------------------------------------------------------------------------------------------- send */
 
 enum { PARTS_AT_ONCE = 16 };
 
@@ -95,26 +86,33 @@ static void sent(filch_stream *stream, struct filch__rest *rest, size_t size) {
     rest_advance(rest, size - buffered);
 }
 
+/* Has the transport send what it holds itself. */
+static int flush_transport(filch_stream *stream, filch_deadline deadline) {
+    if (likely(!load_relaxed(&stream->held))) return 0;
+    int error = stream->transport.ops->flush(stream->transport.self, deadline);
+    if (error == 0) store_relaxed(&stream->held, false); /* a glance, as `unsent` */
+    return error;
+}
+
 int filch__stream_send(filch_stream *stream, struct filch__rest *rest, size_t keep, filch_deadline deadline) {
     struct filch__rest nothing = {0};
     if (rest == NULL) rest = &nothing;
     const filch_transport transport = stream->transport;
-    size_t left;
+    size_t left, buffered = stream->out.length;
     while ((left = stream->out.length + rest->length) > keep) {
         struct iovec parts[PARTS_AT_ONCE];
+        if (transport.ops->flush != NULL) store_relaxed(&stream->held, true);
         int count = gather(&stream->out, rest, parts);
         ssize_t size = transport.ops->write(transport.self, parts, count, deadline);
         if (size < 0) return (int)size;
         if (size == 0 || (size_t)size > left) return -EIO; /* a table that does not keep to its rules */
         sent(stream, rest, (size_t)size);
     }
-    return 0;
+    if (buffered > 0) filch__buffer_relax(&stream->out, buffered);
+    return keep == 0 ? flush_transport(stream, deadline) : 0;
 }
 
-/*
- * -------------------------------------------------------------------------------------------------------------
- * write
- */
+/* ------------------------------------------------------------------------------------------------------------ write */
 
 /* With the writing side. */
 static int take(filch_stream *stream, struct filch__rest *rest, filch_deadline deadline) {
@@ -161,10 +159,7 @@ int filch_stream_write(filch_stream *stream, const void *bytes, size_t size, siz
     return filch_stream_writev(stream, &part, 1, moved, deadline);
 }
 
-/*
- * ------------------------------------------------------------------------------------------------ drain and
- * shutdown
- */
+/* ----------------------------------------------------------------------------------------------- drain and shutdown */
 
 int filch_stream_drain(filch_stream *stream, filch_deadline deadline) {
     int error = filch__stream_begin_write(stream, deadline);

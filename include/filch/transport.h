@@ -43,6 +43,12 @@ typedef struct filch_transport_ops {
 
     /* The descriptor below, where bytes written to it are as good as written to the transport (for sendfile). May be NULL. */
     filch_fd (*descriptor)(void *self);
+
+    /*
+     * Sends what the transport itself still holds of the bytes that writes have moved (TLS, where a write was cut short
+     * behind a record), or waits; 0: it holds none. By whoever may write. May be NULL: it never holds any.
+     */
+    int (*flush)(void *self, filch_deadline deadline);
 } filch_transport_ops;
 
 /* A transport, by value. */

@@ -12,7 +12,7 @@ static void make(filch_transport ends[2], size_t capacity) {
     check_int(filch_pair_create(ends, capacity), 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------ one caller */
+/* ------------------------------------------------------------------------------------------------------- one caller */
 
 TEST(pair, bad_arguments_are_refused) {
     filch_transport ends[2] = {{0}};
@@ -197,7 +197,7 @@ TEST(pair, what_is_cut_short_has_moved_nothing) {
     run_with_each(be_cut_short, NULL);
 }
 
-/* ---------------------------------------------------------------------------------------------- shutdown and close */
+/* ----------------------------------------------------------------------------------------------- shutdown and close */
 
 static int shut_one_way(void *arg) {
     (void)arg;

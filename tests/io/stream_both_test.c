@@ -63,10 +63,7 @@ TEST(stream_both, a_read_from_what_is_buffered_sends_nothing_yet) {
     filch_stream_destroy(stream);
 }
 
-/*
- * ------------------------------------------------------------------------------------------------ no room to send
- * in
- */
+/* ----------------------------------------------------------------------------------------------- no room to send in */
 
 enum { MUCH = 50000 };
 
@@ -174,7 +171,89 @@ TEST(stream_both, what_a_read_could_not_send_stays_buffered) {
     run_with_each(read_briefly, NULL);
 }
 
-/* --------------------------------------------------------------------------------------------------- many writers */
+/*
+ * A transport over another that takes up to so many bytes to itself, and sends them later: when it can, or is made to,
+ * as TLS does.
+ */
+struct lagging {
+    filch_transport below;
+    unsigned char held[64];
+    size_t length;
+};
+
+static int lagging_flush(void *self, filch_deadline deadline) {
+    struct lagging *lagging = self;
+    while (lagging->length > 0) {
+        ssize_t sent = end_write(lagging->below, lagging->held, lagging->length, deadline);
+        if (sent < 0) return (int)sent;
+        lagging->length -= (size_t)sent;
+        memmove(lagging->held, lagging->held + sent, lagging->length);
+    }
+    return 0;
+}
+
+static ssize_t lagging_write(void *self, const struct iovec *parts, int count, filch_deadline deadline) {
+    struct lagging *lagging = self;
+    int error = lagging_flush(self, deadline);
+    if (error != 0) return error;
+    (void)count;
+    lagging->length = parts->iov_len < sizeof lagging->held ? parts->iov_len : sizeof lagging->held;
+    memcpy(lagging->held, parts->iov_base, lagging->length);
+    size_t taken = lagging->length;
+    (void)lagging_flush(self, at_once());
+    return (ssize_t)taken;
+}
+
+static ssize_t lagging_read(void *self, void *buffer, size_t size, filch_deadline deadline) {
+    return end_read(((struct lagging *)self)->below, buffer, size, deadline);
+}
+
+static void lagging_close(void *self) {
+    filch_transport below = ((struct lagging *)self)->below;
+    below.ops->close(below.self);
+}
+
+static void lagging_destroy(void *self) {
+    filch_transport below = ((struct lagging *)self)->below;
+    below.ops->destroy(below.self);
+}
+
+static const filch_transport_ops lagging_ops = {
+    .kind = "lagging",
+    .read = lagging_read,
+    .write = lagging_write,
+    .close = lagging_close,
+    .destroy = lagging_destroy,
+    .flush = lagging_flush,
+};
+
+static int ask_over_what_lags(void *arg) {
+    (void)arg;
+    filch_transport ends[2];
+    filch_stream *asking, *answering;
+    check_int(filch_pair_create(ends, 3), 0);
+    struct lagging lagging = {.below = ends[0]};
+    check_int(filch_stream_create(&asking, (filch_transport){&lagging_ops, &lagging}, NULL), 0);
+    check_int(filch_stream_create(&answering, ends[1], NULL), 0);
+    filch_task *task = start(echo_lines, answering);
+    for (int i = 0; i < 30; i++) {
+        char reply[100];
+        check_int(filch_stream_write(asking, "what is held as well\n", 21, NULL, FILCH_NEVER), 0);
+        check_int(filch_stream_read_line(asking, reply, sizeof reply, FILCH_NEVER), 21);
+        check(strcmp(reply, "what is held as well") == 0);
+    }
+    check_int(filch_stream_close(asking, FILCH_NEVER), 0);
+    check_int(result_of(task), 0);
+    filch_stream_destroy(asking);
+    filch_stream_destroy(answering);
+    return 0;
+}
+
+TEST(stream_both, a_read_has_the_transport_send_what_it_holds) {
+    run_with_each(ask_over_what_lags, NULL);
+}
+
+/* ----------------------------------------------------------------------------------------------------- many writers */
 
 enum { WRITERS = 20, PIECES = 50, PIECE = 37 };
 

@@ -285,7 +285,7 @@ TEST(stream_read, after_the_end_the_transport_is_not_asked_again) {
     filch_stream_destroy(stream);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- memory */
+/* ----------------------------------------------------------------------------------------------------------- memory */
 
 TEST(stream_read, without_memory_nothing_is_lost) {
     struct tap tap = {0};
@@ -322,7 +322,7 @@ TEST(stream_read, a_buffer_that_cannot_grow_keeps_its_bytes) {
     filch_stream_destroy(stream);
 }
 
-/* ---------------------------------------------------------------------------------------------- errors on the way */
+/* ------------------------------------------------------------------------------------------------ errors on the way */
 
 static int read_cancelled(void *arg) {
     (void)arg;

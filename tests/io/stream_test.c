@@ -4,6 +4,7 @@
  * a transport can be taken out and given back; that memory that fails costs nothing but the call; and that misuse ends
  * with a line that names it.
  */
+#include "io/stream.h"
 #include "tests/io/tap.h"
 
 /* ------------------------------------------------------------------------------------------------------------ begin */
@@ -220,10 +221,7 @@ TEST(stream, an_abort_wakes_who_waits) {
     run_with_each(end_under_calls, &(bool){true});
 }
 
-/*
- * ------------------------------------------------------------------------------------------------- detach and
- * attach
- */
+/* ------------------------------------------------------------------------------------------------ detach and attach */
 
 TEST(stream, a_transport_is_taken_out_with_what_was_read_ahead) {
     struct tap first = {.text = "plain\nrest", .length = 10}, second = {.text = "secret", .length = 6};
@@ -341,6 +339,37 @@ TEST(stream, each_request_for_memory_may_fail) {
         check_int(filch__heap_objects(), before);
     }
     check_int(failures, 4); /* the write did without */
+}
+
+/* Passes `size` bytes through both buffers of a stream, as the reader of what it writes itself. */
+static void pass_through(filch_stream *stream, struct tap *tap, size_t size) {
+    static unsigned char bytes[60000];
+    char got[100];
+    fill_bytes(bytes, size, tap->taken);
+    check_int(filch_stream_write(stream, bytes, size, NULL, FILCH_NEVER), 0);
+    tap->text = bytes;
+    tap->at = 0;
+    tap->length = size;
+    for (size_t read = 0; read < size;) {
+        ssize_t count = filch_stream_read(stream, got, sizeof got, FILCH_NEVER);
+        check(count > 0);
+        read += (size_t)count;
+    }
+}
+
+TEST(stream, buffers_grow_with_what_passes_and_shrink_again) {
+    struct tap tap = {0};
+    filch_stream *stream = tap_stream(&tap, NULL);
+    for (int i = 0; i < 10; i++) pass_through(stream, &tap, 60000);
+    check_int(stream->out.capacity, 65536);
+    check(stream->in.capacity >= 32768);
+    for (int i = 0; i < 10; i++) pass_through(stream, &tap, 100);
+    check_int(stream->out.capacity, FILCH__BUFFER_MIN);
+    check_int(stream->in.capacity, FILCH__BUFFER_MIN);
+    filch__alloc_fail(1, true);
+    for (int i = 0; i < 10; i++) pass_through(stream, &tap, 100); /* enough for that */
+    filch__alloc_fail(0, false);
+    filch_stream_destroy(stream);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- misuse */

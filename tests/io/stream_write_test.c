@@ -270,10 +270,7 @@ TEST(stream_write, in_a_cancelled_scope_nothing_is_taken) {
     run_with(1, write_cancelled, NULL);
 }
 
-/*
- * ---------------------------------------------------------------------------------------------------- errors,
- * memory
- */
+/* --------------------------------------------------------------------------------------------------- errors, memory */
 
 TEST(stream_write, an_error_of_the_transport_is_answered_and_keeps_the_bytes) {
     struct tap tap = {.broken = -ECONNRESET};
@@ -340,10 +337,7 @@ TEST(stream_write, without_memory_all_is_sent_at_once) {
     filch_stream_destroy(stream);
 }
 
-/*
- * ----------------------------------------------------------------------------------------------------------- the
- * end
- */
+/* ---------------------------------------------------------------------------------------------------------- the end */
 
 TEST(stream_write, a_shutdown_sends_what_is_left_and_refuses_more) {
     struct tap tap = {.text = "hello", .length = 5};
@@ -368,6 +362,47 @@ TEST(stream_write, a_shutdown_sends_what_is_left_and_refuses_more) {
     filch_stream_destroy(stream);
 }
 
+static int flushes;
+
+/* As the tap's writes, it refuses now and then. */
+static int tap_flush(void *self, filch_deadline deadline) {
+    (void)deadline;
+    flushes++;
+    return tap_refuses(self) ? ((struct tap *)self)->refusal : 0;
+}
+
+TEST(stream_write, what_the_transport_holds_is_part_of_what_is_drained) {
+    filch_transport_ops ops = tap_ops;
+    ops.flush = tap_flush;
+    struct tap tap = {.random = 1, .refusal = -ETIMEDOUT};
+    filch_transport taken;
+    filch_stream *stream;
+    check_int(filch_stream_create(&stream, (filch_transport){&ops, &tap}, &marks), 0);
+    check_int(filch_stream_drain(stream, FILCH_NEVER), 0);
+    check_int(flushes, 0); /* nothing was written */
+    check_int(write_flow(stream, 0, 3000, NULL), 0);
+    check_int(tap.taken, 3000);
+    check_int(flushes, 0); /* nor is a write a drain */
+    tap.every = 1;
+    check_int(filch_stream_drain(stream, at_once()), -ETIMEDOUT);
+    check_int(filch_stream_unsent(stream), 0);
+    check_int(filch_stream_detach(stream, &taken, NULL, 0), -EBUSY);
+    check_int(filch_stream_shutdown(stream, at_once()), -ETIMEDOUT);
+    check_int(flushes, 2);
+    tap.every = 0;
+    check_int(filch_stream_drain(stream, at_once()), 0);
+    check_int(filch_stream_drain(stream, at_once()), 0);
+    check_int(flushes, 3);
+    check_int(write_flow(stream, 3000, 10, NULL), 0);
+    check_int(filch_stream_read(stream, (char[1]){0}, 1, FILCH_NEVER), 0); /* sends it */
+    check_int(flushes, 4);
+    check_int(write_flow(stream, 3010, 3000, NULL), 0);
+    tap.every = 1;
+    check_int(filch_stream_close(stream, at_once()), -ETIMEDOUT);
+    check_int(flushes, 5);
+    filch_stream_destroy(stream);
+}
+
 TEST(stream_write, a_transport_that_cannot_shut_down_says_so) {
     filch_transport_ops ops = tap_ops;
     ops.shutdown = NULL;
@@ -379,10 +414,7 @@ TEST(stream_write, a_transport_that_cannot_shut_down_says_so) {
     filch_stream_destroy(stream);
 }
 
-/*
- * -------------------------------------------------------------------------------------------------------------
- * files
- */
+/* ------------------------------------------------------------------------------------------------------------ files */
 
 TEST(stream_write, a_file_goes_through_the_buffer_where_there_is_no_descriptor) {
     enum { SIZE = 300000 };
