@@ -138,7 +138,7 @@ static int call_write(void *arg) {
     return 0;
 }
 
-/* Starts a call, and gives it the time to wait. */
+/* Starts a call, and gives it the time to wait, mostly: what is checked holds if it comes too late for that, too. */
 static filch_task *start_call(filch_fn *fn, struct call *call) {
     filch_task *task = start(fn, call);
     until(atomic_load(&call->begun));

@@ -159,7 +159,6 @@ TEST(stream, in_a_cancelled_scope_a_close_drops_what_is_left) {
 
 struct call {
     filch_stream *stream;
-    atomic_bool begun;
     ssize_t answer;
     size_t moved;
 };
@@ -167,7 +166,6 @@ struct call {
 static int read_call(void *arg) {
     struct call *call = arg;
     char got[4];
-    atomic_store(&call->begun, true);
     call->answer = filch_stream_read(call->stream, got, 4, FILCH_NEVER);
     return 0;
 }
@@ -175,22 +173,26 @@ static int read_call(void *arg) {
 static int write_call(void *arg) {
     struct call *call = arg;
     static const char bytes[100000];
-    atomic_store(&call->begun, true);
     call->answer = filch_stream_write(call->stream, bytes, sizeof bytes, &call->moved, FILCH_NEVER);
     return 0;
 }
 
 static int drain_call(void *arg) {
     struct call *call = arg;
-    atomic_store(&call->begun, true);
     call->answer = filch_stream_drain(call->stream, FILCH_NEVER);
     return 0;
 }
 
-static filch_task *start_call(filch_fn *fn, struct call *call) {
-    filch_task *task = start(fn, call);
-    until(atomic_load(&call->begun));
-    for (int i = 0; i < 10; i++) filch_yield();
+/* Starts it, and lets others run until it has the side that it needs. */
+static filch_task *start_read(struct call *call) {
+    filch_task *task = start(read_call, call);
+    until(load_relaxed(&call->stream->reading));
+    return task;
+}
+
+static filch_task *start_write(struct call *call) {
+    filch_task *task = start(write_call, call);
+    until(filch_mutex_locked(&call->stream->writing));
     return task;
 }
 
@@ -199,14 +201,13 @@ static int end_under_calls(void *arg) {
     filch_stream *streams[2];
     stream_pair(streams, 3, NULL);
     struct call read = {.stream = streams[0]}, write = {.stream = streams[0]}, drain = {.stream = streams[0]};
-    filch_task *tasks[3] = {start_call(read_call, &read), start_call(write_call, &write),
-                            start_call(drain_call, &drain)};
+    filch_task *tasks[3] = {start_read(&read), start_write(&write), start(drain_call, &drain)};
     if (abort) filch_stream_abort(streams[0]);
     if (!abort) filch_stream_close(streams[0], filch_after(FILCH_MS(1)));
     for (int i = 0; i < 3; i++) check_int(result_of(tasks[i]), 0);
     check_int(read.answer, -EBADF);
     check_int(write.answer, -EBADF);
-    check_int(write.moved, 3);
+    check(write.moved <= 3);
     check_int(drain.answer, -EBADF);
     check_unusable(streams[0]);
     destroy_both(streams);
@@ -260,7 +261,7 @@ static int detach_under_write(void *arg) {
     filch_transport taken;
     stream_pair(streams, 3, NULL);
     struct call write = {.stream = streams[0]};
-    filch_task *task = start_call(write_call, &write);
+    filch_task *task = start_write(&write);
     check_int(filch_stream_detach(streams[0], &taken, NULL, 0), -EBUSY);
     filch_stream_abort(streams[1]);
     check_int(result_of(task), 0);
@@ -281,7 +282,7 @@ static int detach_under_read(void *arg) {
     filch_transport taken;
     stream_pair(streams, 3, NULL);
     struct call read = {.stream = streams[0]};
-    filch_task *task = start_call(read_call, &read);
+    filch_task *task = start_read(&read);
     check_int(filch_stream_detach(streams[0], &taken, NULL, 0), -EBUSY);
     check_int(filch_stream_write(streams[1], "abc", 3, NULL, FILCH_NEVER), 0);
     check_int(filch_stream_drain(streams[1], FILCH_NEVER), 0);
@@ -379,7 +380,7 @@ static int read_twice(void *arg) {
     filch_stream *streams[2];
     stream_pair(streams, 3, NULL);
     struct call read = {.stream = streams[0]};
-    start_call(read_call, &read);
+    start_read(&read);
     return (int)filch_stream_read(streams[0], (char[4]){0}, 4, FILCH_NEVER);
 }
 
@@ -392,7 +393,7 @@ static int peek_under_read(void *arg) {
     filch_stream *streams[2];
     stream_pair(streams, 3, NULL);
     struct call read = {.stream = streams[0]};
-    start_call(read_call, &read);
+    start_read(&read);
     return filch_stream_skip(streams[0], 0);
 }
 
@@ -405,7 +406,7 @@ static int destroy_under_read(void *arg) {
     filch_stream *streams[2];
     stream_pair(streams, 3, NULL);
     struct call read = {.stream = streams[0]};
-    start_call(read_call, &read);
+    start_read(&read);
     filch_stream_destroy(streams[0]);
     return 0;
 }
@@ -419,7 +420,7 @@ static int destroy_under_write(void *arg) {
     filch_stream *streams[2];
     stream_pair(streams, 3, NULL);
     struct call write = {.stream = streams[0]};
-    start_call(write_call, &write);
+    start_write(&write);
     filch_stream_destroy(streams[0]);
     return 0;
 }
