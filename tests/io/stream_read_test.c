@@ -324,6 +324,24 @@ TEST(stream_read, a_buffer_that_cannot_grow_keeps_its_bytes) {
 
 /* ------------------------------------------------------------------------------------------------ errors on the way */
 
+static ssize_t read_too_much(void *self, void *buffer, size_t size, filch_deadline deadline) {
+    (void)self, (void)buffer, (void)deadline;
+    return (ssize_t)size + 1;
+}
+
+TEST(stream_read, a_transport_that_answers_nonsense_is_an_error) {
+    filch_transport_ops ops = tap_ops;
+    ops.read = read_too_much;
+    struct tap tap = {0};
+    filch_stream *stream;
+    char got[5000];
+    check_int(filch_stream_create(&stream, (filch_transport){&ops, &tap}, NULL), 0);
+    check_int(filch_stream_read(stream, got, 10, FILCH_NEVER), -EIO);
+    check_int(filch_stream_read(stream, got, 5000, FILCH_NEVER), -EIO);
+    check(!filch_stream_at_end(stream));
+    filch_stream_destroy(stream);
+}
+
 static int read_cancelled(void *arg) {
     (void)arg;
     struct tap tap = {0};

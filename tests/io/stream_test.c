@@ -33,6 +33,7 @@ TEST(stream, bad_arguments_are_refused) {
     for (int i = 0; i < 4; i++) check_int(filch_stream_set_limits(stream, &bad[i]), -EINVAL);
     check_int(filch_stream_set_limits(stream, &(filch_stream_options){.high_water = 16383}),
               -EINVAL); /* a low of 16384 */
+    check_int(filch_stream_set_limits(stream, &(filch_stream_options){.high_water = 16384}), 0);
     check_int(filch_stream_set_limits(NULL, &bad[0]), -EINVAL);
     check_int(filch_stream_set_limits(stream, NULL), -EINVAL);
     check_int(filch_stream_close(NULL, FILCH_NEVER), -EINVAL);
