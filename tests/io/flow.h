@@ -12,13 +12,14 @@
 struct flow {
     filch_stream *from, *to;
     uint64_t goal, written, read;
-    bool cut; /* calls are cut short now and then */
+    bool cut;     /* calls are cut short now and then */
+    int64_t tick; /* what deadlines are made of, in nanoseconds */
     uint32_t write_random, read_random;
 };
 
 static inline filch_deadline near_deadline(const struct flow *flow, uint32_t *random) {
     if (!flow->cut || chance(random, 3) == 0) return FILCH_NEVER;
-    return filch_after(chance(random, 30) * 1000);
+    return filch_after(chance(random, 30) * flow->tick);
 }
 
 /* One call that writes; false: it was cut short by a cancellation. */
@@ -86,7 +87,7 @@ static inline void read_all(struct flow *flow) {
 
 static inline void begin_flows(struct flow flows[2], filch_stream *streams[2], uint64_t goal, bool cut) {
     for (int i = 0; i < 2; i++) {
-        flows[i] = (struct flow){.from = streams[i], .to = streams[1 - i], .goal = goal, .cut = cut};
+        flows[i] = (struct flow){.from = streams[i], .to = streams[1 - i], .goal = goal, .cut = cut, .tick = 1000};
         flows[i].write_random = 1000003u + (uint32_t)i;
         flows[i].read_random = 7000003u + (uint32_t)i;
     }
@@ -106,7 +107,7 @@ static inline void cancelled_often(struct flow *flow, bool (*step)(struct flow *
                                    uint32_t random) {
     while (*done < flow->goal) {
         filch_scope scope;
-        filch_deadline soon = filch_after(chance(&random, 300) * 100);
+        filch_deadline soon = filch_after(chance(&random, 30) * flow->tick);
         check_int(filch_scope_open(&scope, &(filch_scope_options){.deadline = soon}), 0);
         while (*done < flow->goal && step(flow)) continue;
         filch_scope_close(&scope);
