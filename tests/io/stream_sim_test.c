@@ -87,7 +87,7 @@ static int both_speak_first(void *arg) {
 }
 
 TEST(stream_sim, a_read_does_not_wait_for_room_to_send_in) {
-    explore(both_speak_first, 5000);
+    explore(both_speak_first, 2000);
 }
 
 static int read_until_the_end(void *arg) {
