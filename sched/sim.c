@@ -90,8 +90,8 @@ static struct filch__fiber *fiber_of(const struct thread *thread) {
 /* After a jump: who was left has its context. */
 static void arrive(struct filch__transfer transfer) {
     struct thread *left = transfer.data;
-    left->context = transfer.from;
     filch__context_take_over(simulation);
+    left->context = transfer.from;
 }
 
 static void switch_to(struct thread *to) {
@@ -102,8 +102,10 @@ static void switch_to(struct thread *to) {
     struct filch__fiber *old = fiber_of(from), *new = fiber_of(to);
     simulation->running = to;
     filch__worker_set_current(to->worker);
+    void *context = to->context;
+    bool ended = from->state == THREAD_ENDED;
     filch__context_hand_over(simulation);
-    arrive(filch__context_jump(to->context, from, old, new, from->state == THREAD_ENDED));
+    arrive(filch__context_jump(context, from, old, new, ended));
     filch__exceptions_put(there, exceptions);
 }
 
