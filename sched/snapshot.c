@@ -75,11 +75,12 @@ bool filch__task_describe(struct filch_runtime *runtime, void *record, filch_tas
 
 static void take_frames(void *argument) {
     struct filch__seen *seen = argument;
+    filch__context_take_over(seen);
     void *frames[SNAPSHOT_FRAMES + FRAMES_ABOVE];
     int depth = backtrace(frames, SNAPSHOT_FRAMES + FRAMES_ABOVE);
-    if (depth <= FRAMES_ABOVE) return;
-    seen->depth = (uint32_t)(depth - FRAMES_ABOVE);
+    seen->depth = depth <= FRAMES_ABOVE ? 0 : (uint32_t)(depth - FRAMES_ABOVE);
     memcpy(seen->frames, frames + FRAMES_ABOVE, seen->depth * sizeof *frames);
+    filch__context_hand_over(seen);
 }
 
 /* The stack that the caller is on, as the tools see it; only they need to know. */
@@ -97,7 +98,9 @@ static void look_at_stack(struct filch__waiter *waiter, struct filch__seen *seen
     struct filch__fiber *fiber = &waiter->stack->fiber;
     if ((char *)waiter->context - fiber->low < STACK_NEEDED) return;
     struct filch__fiber own = {0};
+    filch__context_hand_over(seen);
     filch__context_call_on(waiter->context, own_fiber(&own), fiber, take_frames, seen);
+    filch__context_take_over(seen);
 }
 
 /* ---------------------------------------------------------------------------------------------------- who holds what */

@@ -15,7 +15,6 @@
 #include <filch/local.h>
 #include <filch/mutex.h>
 #include <filch/once.h>
-#include <filch/pair.h>
 #include <filch/parallel.h>
 #include <filch/queue.h>
 #include <filch/runtime.h>
@@ -25,11 +24,9 @@
 #include <filch/sem.h>
 #include <filch/simulation.h>
 #include <filch/stats.h>
-#include <filch/stream.h>
 #include <filch/task.h>
 #include <filch/ticker.h>
 #include <filch/time.h>
-#include <filch/transport.h>
 #include <filch/wait_group.h>
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <filch/address.h>
 #include <filch/fd.h>
+#include <filch/pair.h>
+#include <filch/stream.h>
 #include <filch/transport.h>
 
 #endif
