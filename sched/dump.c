@@ -74,8 +74,9 @@ static void say_clean(struct out *out, const char *name) {
 
 static const char *const rest_names[] = {"awake", "asleep", "retired"};
 
-static const struct filch_task *runs(const struct filch__worker *worker) {
-    void *word = *(void *const volatile *)&worker->deque.hot.region; /* a glance; only compared and printed */
+/* What the worker writes by plain stores: a glance, which is only compared and printed. */
+FILCH__UNSEEN static const struct filch_task *runs(const struct filch__worker *worker) {
+    void *word = *(void *const volatile *)&worker->deque.hot.region;
     return region_is_open(word) ? NULL : (const struct filch_task *)(void *)region_of(word);
 }
 

@@ -192,15 +192,20 @@ static char *errors_of(void (*fn)(void), int *status) {
         _exit(0);
     }
     check_int(waitpid(child, status, 0), child);
-    return text_of(file);
+    char *text = text_of(file);
+    if (WIFEXITED(*status) && WEXITSTATUS(*status) != 0) fputs(text, stderr);
+    return text;
 }
 
-/* Computes until the dump, which is asked for meanwhile, has been written. */
+/*
+ * Holds its worker until the dump, which is asked for meanwhile, has been written. ThreadSanitizer calls handlers of signals
+ * only where it knows of a call.
+ */
 static int hold_the_worker(void *arg) {
     off_t size = lseek(STDERR_FILENO, 0, SEEK_END);
     (void)arg;
     kill(getpid(), SIGQUIT);
-    while (lseek(STDERR_FILENO, 0, SEEK_END) == size) continue;
+    while (lseek(STDERR_FILENO, 0, SEEK_END) == size) usleep(100);
     return 0;
 }
 
