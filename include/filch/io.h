@@ -6,6 +6,7 @@
 #include <filch/address.h>
 #include <filch/fd.h>
 #include <filch/pair.h>
+#include <filch/resolve.h>
 #include <filch/stream.h>
 #include <filch/transport.h>
 
