@@ -7,7 +7,9 @@
 #include <filch/fd.h>
 #include <filch/pair.h>
 #include <filch/resolve.h>
+#include <filch/socket.h>
 #include <filch/stream.h>
+#include <filch/tcp.h>
 #include <filch/transport.h>
 
 #endif
