@@ -7,6 +7,7 @@
 #include <filch/fd.h>
 #include <filch/pair.h>
 #include <filch/resolve.h>
+#include <filch/serve.h>
 #include <filch/socket.h>
 #include <filch/stream.h>
 #include <filch/tcp.h>
