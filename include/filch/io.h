@@ -12,5 +12,6 @@
 #include <filch/stream.h>
 #include <filch/tcp.h>
 #include <filch/transport.h>
+#include <filch/udp.h>
 
 #endif
