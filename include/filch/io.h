@@ -13,5 +13,6 @@
 #include <filch/tcp.h>
 #include <filch/transport.h>
 #include <filch/udp.h>
+#include <filch/unix.h>
 
 #endif
