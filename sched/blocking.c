@@ -16,9 +16,9 @@ enum {
 
 #define IDLE_NS FILCH_SEC(3)
 
-struct call {
-    filch_fn *fn;
-    void *arg;
+/* One that its caller waits for, on whose stack it stands. */
+struct awaited {
+    struct filch__call call;
     int result;
     struct filch__waiter waiter;
 };
@@ -28,7 +28,7 @@ struct filch__helper {
     pthread_t thread;
 
     /* under the lane's latch */
-    struct call *call;                     /* that was handed to it; it reads it after HAND */
+    struct filch__call *call;              /* that was handed to it; it reads it after HAND */
     bool listed;                           /* in the idle stack */
     struct filch__helper *next, *previous; /* there */
 
@@ -39,6 +39,7 @@ static void lane_init(struct filch__lane *lane, struct filch_runtime *runtime, c
     lane->runtime = runtime;
     lane->name = name;
     lane->limit = limit;
+    lane->posted_end = &lane->posted;
 }
 
 void filch__blocking_init(struct filch__blocking *blocking, struct filch_runtime *runtime, unsigned limit) {
@@ -69,7 +70,7 @@ static void idle_remove(struct filch__helper *helper) {
 }
 
 /* Takes a helper off the idle stack, with a call for it, or NULL to have it end. Then it is to be roused. */
-static struct filch__helper *idle_take(struct filch__lane *lane, struct call *call) {
+static struct filch__helper *idle_take(struct filch__lane *lane, struct filch__call *call) {
     struct filch__helper *helper = lane->idle;
     if (helper == NULL) return NULL;
     idle_remove(helper);
@@ -77,7 +78,23 @@ static struct filch__helper *idle_take(struct filch__lane *lane, struct call *ca
     return helper;
 }
 
-static struct call *next_call(struct filch__lane *lane) {
+static void posted_add(struct filch__lane *lane, struct filch__call *call) {
+    call->next = NULL;
+    *lane->posted_end = call;
+    lane->posted_end = &call->next;
+}
+
+/* Takes the first posted call, and unless `all`, leaves the others. */
+static struct filch__call *posted_take(struct filch__lane *lane, bool all) {
+    struct filch__call *first = lane->posted;
+    lane->posted = all || first == NULL ? NULL : first->next;
+    if (lane->posted == NULL) lane->posted_end = &lane->posted;
+    return first;
+}
+
+static struct filch__call *next_call(struct filch__lane *lane) {
+    struct filch__call *posted = posted_take(lane, false);
+    if (posted != NULL) return posted;
     struct filch__clause *clause = filch__waitlist_take(&lane->calls);
     return clause == NULL ? NULL : clause->value;
 }
@@ -90,14 +107,14 @@ static void rouse(struct filch__helper *helper) {
 }
 
 /* The call's record is gone after this. */
-static void make(struct filch__lane *lane, struct call *call) {
-    call->result = call->fn(call->arg);
-    add_relaxed(&lane->made, 1); /* a count: before the grant, so that the caller sees its own */
-    filch__grant(&call->waiter, 0);
+static void make(struct filch__lane *lane, struct filch__call *call) {
+    int result = call->fn(call->arg);
+    add_relaxed(&lane->made, 1); /* a count: before its end, so that the caller sees its own */
+    call->end(call, 0, result);
 }
 
 /* Lies idle until there is a call, which it returns, or the helper is to end: NULL. */
-static struct call *lie_idle(struct filch__helper *helper) {
+static struct filch__call *lie_idle(struct filch__helper *helper) {
     struct filch__lane *lane = helper->lane;
     int64_t until_ns = filch__clock_add(filch__clock_now(), IDLE_NS);
     while (load_acquire(&helper->wake) == 0) { /* HAND */
@@ -116,10 +133,10 @@ static struct call *lie_idle(struct filch__helper *helper) {
 }
 
 /* The next call, for a helper that has none. NULL: it is to end. */
-static struct call *find(struct filch__helper *helper) {
+static struct filch__call *find(struct filch__helper *helper) {
     struct filch__lane *lane = helper->lane;
     filch__latch_take(&lane->latch);
-    struct call *call = next_call(lane);
+    struct filch__call *call = next_call(lane);
     bool idle = call == NULL && !lane->stopping;
     if (idle) {
         store_relaxed(&helper->wake, 0); /* nobody else knows of it before it is in the stack */
@@ -156,13 +173,13 @@ static void *helper_thread(void *argument) {
     name[15] = '\0';
     helper->thread = pthread_self();
     pthread_setname_np(helper->thread, name);
-    for (struct call *call = helper->call; call != NULL; call = find(helper)) make(helper->lane, call);
+    for (struct filch__call *call = helper->call; call != NULL; call = find(helper)) make(helper->lane, call);
     end(helper);
     return NULL;
 }
 
 /* Starts a helper, which has been counted, with its first call. False: there is no memory, or no thread. */
-static bool start(struct filch__lane *lane, struct call *call) {
+static bool start(struct filch__lane *lane, struct filch__call *call) {
     struct filch__helper *helper = filch__heap_get(sizeof *helper, CACHE_LINE);
     if (helper == NULL) return false;
     helper->lane = lane;
@@ -175,43 +192,85 @@ static bool start(struct filch__lane *lane, struct call *call) {
 
 /* ---------------------------------------------------------------------------------------------------------- callers */
 
-/*
- * No helper could be started for `clause`, and it is no longer counted. Its call waits for a helper that there is; if
- * there is none, it fails, and so does whoever came to wait while one was counted (I2).
- */
-static int wait_or_fail(struct filch__lane *lane, struct filch__clause *clause, filch_deadline deadline) {
-    filch__latch_take(&lane->latch);
+static void end_awaited(struct filch__call *call, int answer, int result) {
+    struct awaited *awaited = (struct awaited *)(void *)call; /* its first member */
+    awaited->result = result;
+    filch__grant(&awaited->waiter, answer);
+}
+
+/* Where `call` goes. */
+enum place { HANDED, STARTING, FULL };
+
+/* Hands `call` to an idle helper, who is to be roused, or counts a new one for it, who is to be started. Under the latch. */
+static enum place find_place(struct filch__lane *lane, struct filch__call *call, struct filch__helper **helper) {
+    if ((*helper = idle_take(lane, call)) != NULL) return HANDED;
+    uint32_t threads = load_relaxed(&lane->threads);
+    if (threads >= lane->limit) return FULL;
+    store_relaxed(&lane->threads, threads + 1); /* written under the latch */
+    return STARTING;
+}
+
+/* Counts a helper that could not be started down. True: there is another, to be waited for. Under the latch. */
+static bool others_are_left(struct filch__lane *lane) {
     uint32_t threads = load_relaxed(&lane->threads) - 1;
     store_relaxed(&lane->threads, threads); /* written under the latch */
-    if (threads > 0) {
-        filch__waitlist_add(&lane->calls, clause);
-        return filch__wait(&lane->latch, clause, deadline);
-    }
+    return threads > 0;
+}
+
+/* No helper could be started, and there is none: whoever came to wait while one was counted fails as well (I2). */
+static int fail_all(struct filch__lane *lane) {
     struct filch__clause *failed = filch__waitlist_take_all(&lane->calls);
+    struct filch__call *posted = posted_take(lane, true);
     filch__latch_leave(&lane->latch);
     filch__grant_all(failed, -EAGAIN);
+    while (posted != NULL) {
+        struct filch__call *next = posted->next;
+        posted->end(posted, -EAGAIN, 0);
+        posted = next;
+    }
     return -EAGAIN;
 }
 
 /* 0: the call has been made. */
-static int submit(struct filch__lane *lane, struct call *call, filch_deadline deadline) {
-    struct filch__clause clause = {.waiter = &call->waiter, .value = call};
-    filch__waiter_init(&call->waiter, "blocking", (const void *)(uintptr_t)call->fn);
+static int submit(struct filch__lane *lane, struct awaited *awaited, filch_deadline deadline) {
+    struct filch__clause clause = {.waiter = &awaited->waiter, .value = &awaited->call};
+    filch__waiter_init(&awaited->waiter, "blocking", (const void *)(uintptr_t)awaited->call.fn);
+    struct filch__helper *helper;
     filch__latch_take(&lane->latch);
-    struct filch__helper *helper = idle_take(lane, call);
-    if (helper == NULL && load_relaxed(&lane->threads) >= lane->limit) {
+    enum place place = find_place(lane, &awaited->call, &helper);
+    if (place == STARTING) {
+        filch__latch_leave(&lane->latch);
+        if (!start(lane, &awaited->call)) {
+            filch__latch_take(&lane->latch);
+            if (!others_are_left(lane)) return fail_all(lane);
+            place = FULL;
+        }
+    }
+    if (place == FULL) {
         filch__waitlist_add(&lane->calls, &clause);
         return filch__wait(&lane->latch, &clause, deadline);
     }
-    if (helper == NULL) store_relaxed(&lane->threads, load_relaxed(&lane->threads) + 1); /* written under the latch */
-    filch__latch_leave(&lane->latch);
-    if (helper != NULL) {
+    if (place == HANDED) {
+        filch__latch_leave(&lane->latch);
         rouse(helper);
-    } else if (!start(lane, call)) {
-        return wait_or_fail(lane, &clause, deadline);
     }
-    filch__park(&call->waiter);
-    return call->waiter.result;
+    filch__park(&awaited->waiter);
+    return awaited->waiter.result;
+}
+
+static int post(struct filch__lane *lane, struct filch__call *call) {
+    struct filch__helper *helper;
+    filch__latch_take(&lane->latch);
+    enum place place = find_place(lane, call, &helper);
+    if (place == FULL) posted_add(lane, call);
+    filch__latch_leave(&lane->latch);
+    if (place == HANDED) rouse(helper);
+    if (place != STARTING || start(lane, call)) return 0;
+    filch__latch_take(&lane->latch);
+    if (!others_are_left(lane)) return fail_all(lane);
+    posted_add(lane, call);
+    filch__latch_leave(&lane->latch);
+    return 0;
 }
 
 /* In a simulation there are no helper threads. */
@@ -224,9 +283,9 @@ static int call_simulated(filch_fn *fn, void *arg, int *result) {
 static int call_on(struct filch__lane *lane, filch_fn *fn, void *arg, int *result, filch_deadline deadline) {
     if (filch__cancelled()) return -ECANCELED;
     if (unlikely(filch__worker_current()->simulated)) return call_simulated(fn, arg, result);
-    struct call call = {.fn = fn, .arg = arg};
-    int answer = submit(lane, &call, deadline);
-    if (answer == 0 && result != NULL) *result = call.result;
+    struct awaited awaited = {.call = {.fn = fn, .arg = arg, .end = end_awaited}};
+    int answer = submit(lane, &awaited, deadline);
+    if (answer == 0 && result != NULL) *result = awaited.result;
     return answer;
 }
 
@@ -241,6 +300,13 @@ int filch_blocking(filch_fn *fn, void *arg, int *result, filch_deadline deadline
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL) return call_here(fn, arg, result);
     return call_on(&worker->runtime->blocking.calls, fn, arg, result, deadline);
+}
+
+int filch__blocking_post_look_up(struct filch__call *call) {
+    struct filch__worker *worker = filch__worker_current();
+    if (likely(!worker->simulated)) return post(&worker->runtime->blocking.look_ups, call);
+    call->end(call, 0, filch__sim_call_outside(call->fn, call->arg));
+    return 0;
 }
 
 int filch__blocking_resolve(filch_fn *fn, void *arg, int *result, filch_deadline deadline) {

@@ -6,7 +6,13 @@
 #include <filch/address.h>
 #include <filch/fd.h>
 #include <filch/pair.h>
+#include <filch/resolve.h>
+#include <filch/serve.h>
+#include <filch/socket.h>
 #include <filch/stream.h>
+#include <filch/tcp.h>
 #include <filch/transport.h>
+#include <filch/udp.h>
+#include <filch/unix.h>
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef FILCH_TESTS_IO_TAP_H
 #define FILCH_TESTS_IO_TAP_H
 
+#include <filch/pair.h>
 #include <filch/stream.h>
 
 #include "tests/io/bytes.h"

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of sockets share: runtimes of several sizes, counting descriptors, a pair of connected sockets. */
+#ifndef FILCH_TESTS_IO_NET_H
+#define FILCH_TESTS_IO_NET_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <filch/filch.h>
+#include <filch/io.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/api/workers.h"
+
+/* How many descriptors the process has open, the one that counts them not included. */
+static inline int open_fds(void) {
+    int count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    check(directory != NULL);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count - 1;
+}
+
+struct counted {
+    filch_fn *fn;
+    void *arg;
+};
+
+/*
+ * Runs a function, and checks that as many descriptors are open afterwards as before. The poller has its own from its first
+ * use on, so that comes first; and whoever uses one last closes it, which may be a little later than its task ends.
+ */
+static inline int run_counted(void *arg) {
+    struct counted *counted = arg;
+    filch_fd one, other;
+    check_int(filch_unix_pair(&one, &other, SOCK_STREAM, NULL), 0);
+    check_int(filch_fd_wait(one, FILCH_READABLE, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+    filch_fd_close(one);
+    filch_fd_close(other);
+    int before = open_fds(), after;
+    check_int(counted->fn(counted->arg), 0);
+    for (int i = 0; (after = open_fds()) != before && i < 1000; i++) filch_sleep(FILCH_MS(1));
+    check_int(after, before);
+    return 0;
+}
+
+/* Runs `fn(arg)` in runtimes of 1, 2 and 4 workers, which leaves no descriptor open; and neither does the runtime. */
+static inline void run_clean(filch_fn *fn, void *arg) {
+    struct counted counted = {fn, arg};
+    for (unsigned workers = 1; workers <= 4; workers *= 2) {
+        int before = open_fds();
+        run_with(workers, run_counted, &counted);
+        check_int(open_fds(), before);
+    }
+}
+
+/* A listener at a free port of 127.0.0.1, or of ::1, and its address. */
+static inline filch_fd listen_at(filch_address at, filch_address *address, const filch_tcp_listen_options *options) {
+    filch_fd listener;
+    check_int(filch_tcp_listen(&listener, &at, options), 0);
+    check_int(filch_fd_address(listener, false, address), 0);
+    check(filch_address_port(address) != 0);
+    return listener;
+}
+
+static inline filch_fd listen_here(filch_address *address) {
+    return listen_at(filch_address_ip4_loopback(0), address, NULL);
+}
+
+/* Two ends of one TCP connection. */
+static inline void connect_pair(filch_fd *one, filch_fd *other) {
+    filch_address address;
+    filch_fd listener = listen_here(&address);
+    check_int(filch_tcp_connect_address(one, &address, NULL, FILCH_NEVER), 0);
+    check_int(filch_tcp_accept(listener, other, NULL, FILCH_NEVER), 0);
+    check_int(filch_fd_close(listener), 0);
+}
+
+/* A port at which nobody listens: the socket that is returned, to be closed by close(2), has it and does not. */
+static inline int hold_port(filch_address at, filch_address *address) {
+    int number = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check_int(bind(number, &at.any, at.length), 0);
+    address->length = sizeof address->local;
+    check_int(getsockname(number, &address->any, &address->length), 0);
+    return number;
+}
+
+/* Runs `fn(arg)` in a task that is cancelled once it waits, and checks that it answers -ECANCELED. */
+static inline int waits_now(const filch_task_info *info, void *arg) {
+    return info->task == arg && info->state == FILCH_TASK_WAITING;
+}
+
+static inline void check_is_cancelled(filch_fn *fn, void *arg) {
+    filch_task *task = start(fn, arg);
+    while (filch_task_each(filch_runtime_current(), waits_now, task) == 0) filch_sleep(FILCH_US(100));
+    filch_task_cancel(task);
+    check_int(result_of(task), -ECANCELED);
+}
+
+/* A folder of the test's own for socket files, and paths in it. */
+static inline void make_folder(char *folder, size_t size) {
+    snprintf(folder, size, "/tmp/filch-net-XXXXXX");
+    check(mkdtemp(folder) != NULL);
+}
+
+#endif
