@@ -45,14 +45,10 @@ static ssize_t call(const struct filch__file_op *op) {
         return fdatasync(op->number);
     case FILE_TRUNCATE:
         return ftruncate(op->number, op->offset);
-    case FILE_ALLOCATE:
-        return fallocate(op->number, op->flags, op->offset, (off_t)op->size);
     case FILE_STAT:
         return statx(op->number, op->path, op->flags, STATX_BASIC_STATS | STATX_BTIME, op->about);
     case FILE_RENAME:
         return renameat2(op->number, op->path, op->number, op->to, (unsigned)op->flags);
-    case FILE_LINK:
-        return linkat(op->number, op->path, op->number, op->to, op->flags);
     case FILE_UNLINK:
         return unlinkat(op->number, op->path, op->flags);
     case FILE_MAKE_DIR:
@@ -92,8 +88,10 @@ never_inline ssize_t filch__file_read_cached(int number, void *buffer, size_t si
     ssize_t answer;
     do {
         answer = filch__system_injected(&part.iov_len);
-        if (likely(answer == 0)) answer = preadv2(number, &part, 1, offset, RWF_NOWAIT);
-        if (answer == -1) answer = -errno;
+        if (likely(answer == 0)) {
+            answer = preadv2(number, &part, 1, offset, RWF_NOWAIT);
+            if (answer < 0) answer = -errno;
+        }
     } while (answer == -EINTR);
     return answer;
 }

@@ -14,16 +14,14 @@
  *   SYNC           file          -             -              -           -              -      -       0
  *   SYNC_DATA      file          -             -              -           -              -      -       0
  *   TRUNCATE       file          -             -              the length  -              -      -       0
- *   ALLOCATE       file          -             size           yes         FALLOC_FL_*    -      -       0
  *   STAT           either        path          -              -           AT_*           -      yes     0
  *   RENAME         directory     path, to      -              -           RENAME_*       -      -       0
- *   LINK           directory     path, to      -              -           AT_*           -      -       0
  *   UNLINK         directory     path          -              -           AT_REMOVEDIR   -      -       0
  *   MAKE_DIR       directory     path          -              -           -              yes    -       0
  *   READ_DIR       directory     -             into           -           -              -      -       how many; 0: end
  *
  *   Every answer may be -errno; none is -EINTR. `number` of a directory is AT_FDCWD or an open one, which both paths of
- *   RENAME and LINK are relative to. STAT is statx(2) with STATX_BASIC_STATS | STATX_BTIME; of an open file it has the path
+ *   RENAME are relative to. STAT is statx(2) with STATX_BASIC_STATS | STATX_BTIME; of an open file it has the path
  *   "" and AT_EMPTY_PATH. READ and WRITE are one system call, and may move less than `size`; an `offset` of -1 is the file's
  *   own position, which they move. READ_DIR is getdents64(2). CLOSE gives the number back whatever the answer is.
  */
@@ -44,10 +42,8 @@ enum filch__file_opcode {
     FILE_SYNC,
     FILE_SYNC_DATA,
     FILE_TRUNCATE,
-    FILE_ALLOCATE,
     FILE_STAT,
     FILE_RENAME,
-    FILE_LINK,
     FILE_UNLINK,
     FILE_MAKE_DIR,
     FILE_READ_DIR,

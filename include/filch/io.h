@@ -5,6 +5,8 @@
 
 #include <filch/address.h>
 #include <filch/fd.h>
+#include <filch/file.h>
+#include <filch/process.h>
 #include <filch/transport.h>
 
 #endif
