@@ -173,7 +173,12 @@ static int start_workers(struct filch_runtime *runtime) {
         return -EAGAIN;
     }
     int answer = filch__monitor_start(runtime);
-    if (answer != 0) stop_workers(runtime, runtime->worker_count);
+    if (answer == 0) {
+        answer = filch__interrupt_start(runtime);
+        if (answer == 0) return 0;
+        filch__monitor_stop(runtime);
+    }
+    stop_workers(runtime, runtime->worker_count);
     return answer;
 }
 
@@ -284,6 +289,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
     runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE;
     runtime->monitor.tells = hogs_are_told_of(options);
+    runtime->interrupt.on = options->interrupt;
     unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
     filch__blocking_init(&runtime->blocking, runtime, helpers);
 
@@ -361,6 +367,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     if (runtime == NULL) return 0;
     int answer = filch_runtime_shutdown(runtime, FILCH_NEVER);
     if (answer != 0) return answer;
+    filch__interrupt_stop(runtime);
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);

@@ -7,6 +7,7 @@
 #include <filch/fd.h>
 #include <filch/file.h>
 #include <filch/process.h>
+#include <filch/signal.h>
 #include <filch/transport.h>
 
 #endif

@@ -31,6 +31,9 @@ typedef struct filch_options {
         no_monitor; /* no spare workers: a task that does not wait holds up whatever waits for its worker, but a runtime
                          with one worker runs one task at a time */
     bool report_hogs; /* a line and a backtrace on standard error for tasks that hold others up: see filch_stats */
+    bool
+        interrupt; /* the first SIGINT (Ctrl-C) cancels all tasks, as filch_runtime_cancel; the next one does what it did
+                         before. The runtime has a thread for it. filch/signal.h tells of other signals */
 } filch_options;
 
 #define FILCH_WORKERS_MAX 1024u
