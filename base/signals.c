@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/futex.h"
 #include "base/lock.h"
+#include "base/put_off.h"
 
 static struct arrivals {
     /* the handler */
@@ -75,7 +76,8 @@ static bool is_for_programs(int number) {
 }
 
 static int install(struct arrivals *its, int number) {
-    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    int restart = HANDLERS_ARE_PUT_OFF ? 0 : SA_RESTART;
+    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | restart};
     sigfillset(&action.sa_mask); /* one at a time in a thread: its signal stack is small */
     return sigaction(number, &action, &its->former) == 0 ? 0 : -errno;
 }
