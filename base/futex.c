@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/put_off.h"
 #include "base/stand_in.h"
 
 bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
@@ -21,7 +22,10 @@ bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
     }
     /* FUTEX_WAIT_BITSET takes an absolute point of CLOCK_MONOTONIC. */
     long answer = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, NULL, FUTEX_BITSET_MATCH_ANY);
-    return !(answer < 0 && errno == ETIMEDOUT);
+    if (answer == 0) return true;
+    bool passed = errno == ETIMEDOUT;
+    if (HANDLERS_ARE_PUT_OFF && errno == EINTR) usleep(0);
+    return !passed;
 }
 
 void filch__futex_wake(uint32_t *word, int count) {

@@ -10,6 +10,8 @@
 #include "io/record.h"
 #include "sched/poller.h"
 
+struct filch__file_engine;
+
 struct filch__backend {
     const char *name;
 
@@ -39,8 +41,9 @@ struct filch__io {
     /* read-only after init */
     struct filch_runtime *runtime;
     const struct filch__backend *backend;
-    int wait_fd;  /* epoll's or the ring's */
-    int event_fd; /* written to interrupt a wait */
+    const struct filch__file_engine *files; /* io/file_engine.h; NULL: the pool makes all calls */
+    int wait_fd;                            /* epoll's or the ring's */
+    int event_fd;                           /* written to interrupt a wait */
 
     struct filch__slab_depot records;
 };

@@ -56,4 +56,10 @@ void filch__system_fail(uint64_t nth, bool all_after, int answer);
 /* How many calls have been counted since then. */
 uint64_t filch__system_calls(void);
 
+/*
+ * For system calls that are made elsewhere in io/: counts one, and says what it is to answer, or 0. Of a call that moves
+ * `*size` bytes, a positive answer is put into that.
+ */
+int filch__system_injected(size_t *size);
+
 #endif

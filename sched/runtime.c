@@ -187,7 +187,12 @@ static int start_workers(struct filch_runtime *runtime) {
         return -EAGAIN;
     }
     int answer = filch__monitor_start(runtime);
-    if (answer != 0) stop_workers(runtime, runtime->worker_count);
+    if (answer == 0) {
+        answer = filch__interrupt_start(runtime);
+        if (answer == 0) return 0;
+        filch__monitor_stop(runtime);
+    }
+    stop_workers(runtime, runtime->worker_count);
     return answer;
 }
 
@@ -315,6 +320,7 @@ static void fill(struct filch_runtime *runtime, const filch_options *options, un
     runtime->monitor.tells = options->report_hogs || is_wished_for("hog");
     runtime->monitor.tells_rest = is_wished_for("deadlock");
     runtime->on_deadlock = options->on_deadlock;
+    runtime->interrupt.on = options->interrupt && !runtime->simulated;
     unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
     filch__blocking_init(&runtime->blocking, runtime, helpers);
 }
@@ -411,6 +417,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     if (runtime == NULL) return 0;
     int answer = filch_runtime_shutdown(runtime, FILCH_NEVER);
     if (answer != 0) return answer;
+    filch__interrupt_stop(runtime);
     filch__runtimes_remove(runtime);
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);

@@ -10,6 +10,7 @@
 #include "sched/child.h"
 #include "sched/idle.h"
 #include "sched/inject.h"
+#include "sched/interrupt.h"
 #include "sched/monitor.h"
 #include "sched/poller.h"
 #include "sched/sim.h"
@@ -36,6 +37,7 @@ struct filch_runtime {
     /* any thread */
     struct filch__monitor monitor;
     struct filch__blocking blocking;
+    struct filch__interrupt interrupt;
     struct filch__idle idle;
     struct filch__inject inject;
     struct filch__slab_depot tasks;

@@ -5,9 +5,12 @@
 
 #include <filch/address.h>
 #include <filch/fd.h>
+#include <filch/file.h>
 #include <filch/pair.h>
+#include <filch/process.h>
 #include <filch/resolve.h>
 #include <filch/serve.h>
+#include <filch/signal.h>
 #include <filch/socket.h>
 #include <filch/stream.h>
 #include <filch/tcp.h>

@@ -40,6 +40,9 @@ typedef struct filch_options {
     bool report_hogs; /* a line and a backtrace on standard error for tasks that hold others up: see filch_stats */
     filch_deadlock on_deadlock; /* needs the monitor. FILCH_DEBUG=deadlock reports also where all tasks just wait */
     const struct filch_simulation *simulation; /* runs simulated, see filch/simulation.h; default: as FILCH_SIM says */
+    bool
+        interrupt; /* the first SIGINT (Ctrl-C) cancels all tasks, as filch_runtime_cancel; the next one does what it did
+                         before. The runtime has a thread for it. filch/signal.h tells of other signals */
 } filch_options;
 
 #define FILCH_WORKERS_MAX 1024u

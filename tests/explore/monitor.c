@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stand-ins for the monitor and the helper threads, of which explored runtimes have none: the monitor goes by a clock, and
- * what it reads is glances. `filch__runqueue_share`, which it relies on, is explored on its own.
+ * Stand-ins for the monitor, the helper threads and the thread that waits for Ctrl-C, of which explored runtimes have none:
+ * the monitor goes by a clock, and what it reads is glances. `filch__runqueue_share`, which it relies on, is explored on its own.
  */
 #include <stdlib.h>
 
@@ -14,6 +14,15 @@ int filch__monitor_start(struct filch_runtime *runtime) {
 }
 
 void filch__monitor_stop(struct filch_runtime *runtime) {
+    (void)runtime;
+}
+
+int filch__interrupt_start(struct filch_runtime *runtime) {
+    (void)runtime;
+    return 0;
+}
+
+void filch__interrupt_stop(struct filch_runtime *runtime) {
     (void)runtime;
 }
 
