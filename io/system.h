@@ -38,7 +38,7 @@ int filch__system_poll(int number, short events, int64_t until_ns);
 /* What kind of thing a descriptor is. */
 struct filch__system_kind {
     bool socket;
-    bool stream;  /* a short read says that it is empty: a stream socket, a pipe */
+    bool stream;  /* a short read says that it is empty: TCP */
     bool regular; /* a file or a directory */
 };
 
@@ -55,5 +55,8 @@ void filch__system_fail(uint64_t nth, bool all_after, int answer);
 
 /* How many calls have been counted since then. */
 uint64_t filch__system_calls(void);
+
+/* Whether calls may be cut short by that: then a short one says nothing. */
+bool filch__system_cuts(void);
 
 #endif

@@ -85,7 +85,9 @@ FILCH_API int filch_fd_number(filch_fd fd);
  * Closes it: calls that wait at it answer -EBADF, and so does every later one. The number goes back to the kernel as soon
  * as the last call that uses it has returned, mostly at once. Of what was written before nothing is lost by that.
  *
- * Returns  0, or -EBADF: it is closed already, or none
+ * Returns  0
+ *          -EBADF       it is closed already, or none
+ *          -ESHUTDOWN   its runtime is one of the process that this one was forked from: there, close(2) the number
  * Call     from a task or from any thread
  * Waits    no
  */
@@ -97,6 +99,7 @@ FILCH_API int filch_fd_close(filch_fd fd);
  * Returns  the number
  *          -EBADF   it is closed already, or none
  *          -EBUSY   somebody is in a call on it
+ *          -ESHUTDOWN, as filch_fd_close
  * Call     from a task or from any thread
  * Waits    no
  */
