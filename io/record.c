@@ -192,7 +192,8 @@ static int prepare(struct filch__record *record) {
 
 static const char *const reasons[] = {"read", "write"};
 
-int filch__record_wait(struct filch__record *record, enum filch__direction direction, filch_deadline deadline) {
+int filch__record_wait_again(struct filch__record *record, enum filch__direction direction, bool again,
+                             filch_deadline deadline) {
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, reasons[direction], record);
     struct filch__clause clause = {.waiter = &waiter};
@@ -202,7 +203,8 @@ int filch__record_wait(struct filch__record *record, enum filch__direction direc
         filch__latch_leave(&record->latch);
         return 0;
     }
-    filch__waitlist_add(&record->waiters[direction], &clause);
+    struct filch__waitlist *list = &record->waiters[direction];
+    again ? filch__waitlist_add_first(list, &clause) : filch__waitlist_add(list, &clause);
     filch__latch_leave(&record->latch);
     if (direction == TO_WRITE) look_again(record);
     return filch__wait_listed(&record->latch, &clause, deadline);

@@ -128,8 +128,17 @@ static inline bool filch__record_clear(struct filch__record *record, enum filch_
     return cas_acq_rel(&record->ready[direction], &seen, seen & ~(uint32_t)READY); /* READY */
 }
 
-/* Waits until the direction is ready. 0, -ETIMEDOUT, -ECANCELED, -EBADF, -EPERM (it cannot be watched), or another error. */
-int filch__record_wait(struct filch__record *record, enum filch__direction direction, filch_deadline deadline);
+/*
+ * Waits until the direction is ready. 0, -ETIMEDOUT, -ECANCELED, -EBADF, -EPERM (it cannot be watched), or another error.
+ * Who has waited and tried in vain `again` is the first in the list, where it was before.
+ */
+int filch__record_wait_again(struct filch__record *record, enum filch__direction direction, bool again,
+                             filch_deadline deadline);
+
+static inline int filch__record_wait(struct filch__record *record, enum filch__direction direction,
+                                     filch_deadline deadline) {
+    return filch__record_wait_again(record, direction, false, deadline);
+}
 
 /* The same for either direction. */
 int filch__record_wait_both(struct filch__record *record, filch_deadline deadline);

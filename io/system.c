@@ -234,13 +234,21 @@ never_inline int filch__system_connect(int number, const struct sockaddr *addres
 }
 
 never_inline int filch__system_socket(int family, int type, int protocol) {
-    int answer = injected(NULL);
-    return answer != 0 ? answer : (int)answer_of(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (answer == 0) answer = answer_of(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+    } while (again(answer));
+    return (int)answer;
 }
 
 never_inline int filch__system_pipe(int numbers[2]) {
-    int answer = injected(NULL);
-    return answer != 0 ? answer : (int)answer_of(pipe2(numbers, O_NONBLOCK | O_CLOEXEC));
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (answer == 0) answer = answer_of(pipe2(numbers, O_NONBLOCK | O_CLOEXEC));
+    } while (again(answer));
+    return (int)answer;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- others */

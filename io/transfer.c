@@ -32,6 +32,19 @@ static inline void note_short(struct filch__record *record, enum filch__directio
     (void)filch__record_clear(record, direction, seen);
 }
 
+/*
+ * poll(2) said that there is room, and the call that there is none, again and again: the receiver of a datagram on a Unix
+ * socket that is not connected to it has none, and no event will tell when it has. So it is tried from time to time.
+ */
+static never_inline int rest(unsigned vain, filch_deadline deadline) {
+    enum { VAIN_MIN = 3, VAIN_MAX = 8 };
+    if (vain < VAIN_MIN) return 0;
+    filch_deadline until = filch_after(FILCH_US(4) << (vain < VAIN_MAX ? vain : VAIN_MAX));
+    int error = filch_sleep_until(until.at_ns < deadline.at_ns ? until : deadline);
+    if (error != 0) return error;
+    return deadline.at_ns != INT64_MAX && filch_now() >= deadline.at_ns ? -ETIMEDOUT : 0;
+}
+
 /* The last word on a deadline that has passed is the system's: an event that has not been fetched yet is no excuse. */
 static never_inline ssize_t try_at_last(struct filch__record *record, attempt_fn *attempt, const struct call *call) {
     ssize_t moved = attempt(record, call);
@@ -40,7 +53,7 @@ static never_inline ssize_t try_at_last(struct filch__record *record, attempt_fn
 
 static force_inline ssize_t move(struct filch__record *record, enum filch__direction direction, attempt_fn *attempt,
                                  const struct call *call, filch_deadline deadline) {
-    for (;;) {
+    for (unsigned vain = 0;;) {
         uint32_t seen = filch__record_ready(record, direction);
         if (likely(seen & READY)) {
             ssize_t moved = attempt(record, call);
@@ -48,9 +61,11 @@ static force_inline ssize_t move(struct filch__record *record, enum filch__direc
             if (likely(moved != -EAGAIN)) return moved;
             if (!filch__record_clear(record, direction, seen)) continue;
         }
-        int error = filch__record_wait(record, direction, deadline);
+        int error = direction == TO_WRITE ? rest(vain, deadline) : 0;
+        if (likely(error == 0)) error = filch__record_wait_again(record, direction, vain > 0, deadline);
         if (unlikely(error == -ETIMEDOUT)) return try_at_last(record, attempt, call);
         if (unlikely(error != 0)) return error;
+        vain++;
     }
 }
 

@@ -11,8 +11,9 @@
  * number: after filch_fd_close every call on any copy answers -EBADF, whatever number the kernel gives out by then. The
  * number is given back to the kernel only when no call is using it any more.
  *
- * Any number of tasks and threads may use a descriptor at once. Those who wait to read are served in the order they came,
- * and those who wait to write likewise; but what a second caller reads is what the first has left.
+ * Any number of tasks and threads may use a descriptor at once. Those who wait to read are woken in the order they came, and
+ * those who wait to write likewise; who then finds that another was faster waits on, as the first. What a second caller
+ * reads is what the first has left.
  *
  * Each call tries at once, and waits only where the kernel says that it would have to. A task that never has to wait
  * gives way to others now and then. EINTR is never answered. Workers have SIGPIPE blocked, so that who writes to what nobody
