@@ -5,8 +5,7 @@
  */
 #include <limits.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
+#include <sys/un.h>
 
 #include "tests/io/fds.h"
 
@@ -320,6 +319,51 @@ static int send_datagrams(void *arg) {
 
 TEST(fd, datagrams_keep_their_bounds_and_their_senders) {
     run_with_all(send_datagrams, NULL);
+}
+
+static int take_later(void *arg) {
+    filch_fd *receiver = arg;
+    char byte;
+    for (int i = 0; i < 20; i++) {
+        for (int turns = 0; turns < 100; turns++) filch_yield();
+        check_int(filch_fd_recv(*receiver, &byte, 1, 0, FILCH_NEVER), 1);
+        check_int(byte, i);
+    }
+    return 0;
+}
+
+static ssize_t send_to(filch_fd sender, const struct sockaddr_un *address, char byte, filch_deadline deadline) {
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {
+        .msg_name = (void *)(uintptr_t)address, .msg_namelen = sizeof *address, .msg_iov = &part, .msg_iovlen = 1};
+    return filch_fd_sendmsg(sender, &message, 0, deadline);
+}
+
+/* The kernel has no event for that the receiver has room again: by poll(2) there has been room all the time. */
+static int send_to_one_that_is_full(void *arg) {
+    (void)arg;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "filch-fd-test-%d", (int)getpid());
+    filch_fd sender = adopt(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    int number = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    check_int(bind(number, (struct sockaddr *)&address, sizeof address), 0);
+    filch_fd receiver = adopt(number);
+    ssize_t sent;
+    int count = 0;
+    char byte;
+    while ((sent = send_to(sender, &address, 0, filch_after(FILCH_MS(1)))) == 1) count++;
+    check_int(sent, -ETIMEDOUT);
+    while (count-- > 0) check_int(filch_fd_recv(receiver, &byte, 1, 0, FILCH_NEVER), 1);
+    filch_task *task = start(take_later, &receiver);
+    for (int i = 0; i < 20; i++) check_int(send_to(sender, &address, (char)i, FILCH_NEVER), 1);
+    check_int(result_of(task), 0);
+    check_int(filch_fd_close(sender), 0);
+    check_int(filch_fd_close(receiver), 0);
+    return 0;
+}
+
+TEST(fd, a_datagram_waits_for_a_receiver_that_is_full_and_holds_nobody_up) {
+    run_with_all(send_to_one_that_is_full, NULL);
 }
 
 /* -------------------------------------------------------------------------------- where a short read is not the end */
