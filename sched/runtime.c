@@ -44,6 +44,7 @@
 static bool options_are_valid(const filch_options *options) {
     if (options->workers > FILCH_WORKERS_MAX) return false;
     if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
+    if ((unsigned)options->poller > FILCH_POLLER_IO_URING) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
 }
@@ -283,6 +284,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
     runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
     runtime->closable = barrier_is_to_be_had();
+    runtime->poller_wish = options->poller;
     filch__process_watch();
     runtime->process = filch__process_number();
     runtime->seed = options->seed != 0 ? options->seed : filch__random_seed();
