@@ -47,6 +47,7 @@ static bool options_are_valid(const filch_options *options) {
     if (options->workers > FILCH_WORKERS_MAX) return false;
     if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
     if ((unsigned)options->on_deadlock > FILCH_DEADLOCK_IGNORE) return false;
+    if ((unsigned)options->poller > FILCH_POLLER_IO_URING) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
 }
@@ -320,6 +321,7 @@ static void fill(struct filch_runtime *runtime, const filch_options *options, un
     runtime->monitor.tells = options->report_hogs || is_wished_for("hog");
     runtime->monitor.tells_rest = is_wished_for("deadlock");
     runtime->on_deadlock = options->on_deadlock;
+    runtime->poller_wish = options->poller;
     runtime->interrupt.on = options->interrupt && !runtime->simulated;
     unsigned helpers = options->blocking_threads != 0 ? options->blocking_threads : BLOCKING_THREADS_DEFAULT;
     filch__blocking_init(&runtime->blocking, runtime, helpers);
