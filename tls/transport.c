@@ -96,11 +96,19 @@ static ssize_t make_record(struct filch__tls_session *session, const void *bytes
     return result > 0 ? (ssize_t)done : filch__tls_outcome(session, result);
 }
 
+/*
+ * Whether OpenSSL is in the middle of a message of the peer. It is "in init" too where a KeyUpdate of its own is to be
+ * sent before the next bytes, but that stands in no state of a message.
+ */
+static bool has_half_a_message(const SSL *ssl) {
+    return SSL_in_init(ssl) && SSL_get_state(ssl) != TLS_ST_OK;
+}
+
 /* Whether a writer may go on: 0; -EAGAIN: not before a read does; or what it answers. Under the lock. */
 static int may_write(const struct filch__tls_session *session) {
     if (session->failed != 0) return session->failed;
     if (session->ended) return -EPIPE;
-    return SSL_in_init(session->ssl) ? -EAGAIN : 0;
+    return has_half_a_message(session->ssl) ? -EAGAIN : 0;
 }
 
 /* One record of what the cursor stands at, which moves. How many bytes, 0 at the end; or why not. */

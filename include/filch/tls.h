@@ -19,8 +19,9 @@
  *   - A write has written bytes as soon as they are encrypted. Where it is cut short then, they stay in the session, in
  *     order, and are sent by the next write or shutdown before anything else (a read tries too): the answer counts them.
  *     So does a failure below that comes after they were encrypted: the next call answers it.
- *   - A read also answers the peer's requests (KeyUpdate, alerts). It never waits to send these, unless the peer lets more
- *     than some kilobytes of answers pile up.
+ *   - A read also sends what the protocol has it answer (alerts, new keys; to a single request for new keys OpenSSL answers
+ *     before the next bytes that are written). It never waits to send these, unless the peer lets more than some kilobytes
+ *     of them pile up.
  *   - `close` closes the transport below at once, without a close_notify: the other side sees that it was cut off. For an
  *     orderly end, `shutdown` before.
  *   - `destroy` frees the session and destroys the transport below. After `close`, when nobody is in a call any more.

@@ -57,9 +57,12 @@ static ssize_t wire_read(void *self, void *buffer, size_t size, filch_deadline d
 static size_t room_of(const struct wire *wire, const struct wire_end *end) {
     const struct wire_way *way = &wire->ways[end->number];
     size_t room = wire->room - way->length;
-    if (end->number != 0 || wire->budget == 0) return room;
-    uint64_t left = wire->budget > way->written ? wire->budget - way->written : 0;
-    return room < left ? room : left;
+    uint64_t limits[] = {end->number == 0 ? wire->budget : 0, wire->cut[end->number]};
+    for (int i = 0; i < 2; i++) {
+        uint64_t left = limits[i] > way->written ? limits[i] - way->written : 0;
+        if (limits[i] != 0 && left < room) room = left;
+    }
+    return room;
 }
 
 static ssize_t put(struct wire *wire, const struct wire_end *end, const struct iovec *parts, int count) {
@@ -68,10 +71,13 @@ static ssize_t put(struct wire *wire, const struct wire_end *end, const struct i
     for (int i = 0; i < count; i++) {
         check(parts[i].iov_len > 0);
         const unsigned char *from = parts[i].iov_base;
-        for (size_t k = 0; k < parts[i].iov_len && moved < most; k++, moved++)
-            way->bytes[(way->first + way->length++) % WIRE_ROOM_MAX] = from[k];
+        for (size_t k = 0; k < parts[i].iov_len && moved < most; k++, moved++) {
+            bool spoiled = way->written + moved + 1 == wire->spoil[end->number];
+            way->bytes[(way->first + way->length++) % WIRE_ROOM_MAX] = (unsigned char)(from[k] ^ (spoiled ? 0x20 : 0));
+        }
     }
     way->written += moved;
+    if (way->written == wire->cut[end->number]) way->ended = true;
     filch_cond_broadcast(&wire->changed);
     return (ssize_t)moved;
 }
@@ -82,7 +88,8 @@ static ssize_t wire_write(void *self, const struct iovec *parts, int count, filc
     int error = filch_mutex_lock(&wire->lock, FILCH_NEVER);
     if (error != 0) return error;
     end->calls++;
-    while (error == 0 && !end->closed && !wire->ends[1 - end->number].closed && room_of(wire, end) == 0)
+    while (error == 0 && !end->closed && !wire->ends[1 - end->number].closed && !wire->ways[end->number].ended &&
+           room_of(wire, end) == 0)
         error = filch_cond_wait(&wire->changed, &wire->lock, deadline);
     ssize_t answer = end->closed                          ? -EBADF
                      : wire->ends[1 - end->number].closed ? -EPIPE

@@ -28,9 +28,11 @@ struct wire_end {
 
 struct wire {
     /* set before use; may be changed by who knows that nobody is in a call */
-    size_t room;     /* of each way */
-    size_t most;     /* bytes that one call moves, at most; it moves a random part of what it could. 0: all */
-    uint64_t budget; /* bytes that way 0 takes in all, before it takes no more; 0: any number */
+    size_t room;       /* of each way */
+    size_t most;       /* bytes that one call moves, at most; it moves a random part of what it could. 0: all */
+    uint64_t budget;   /* bytes that way 0 takes in all, before it takes no more; 0: any number */
+    uint64_t spoil[2]; /* of each way: which byte, counted from 1, is spoiled on the way; 0: none */
+    uint64_t cut[2];   /* of each way: after how many bytes it ends, as if the connection broke; 0: it does not */
 
     filch_mutex lock;
     filch_cond changed;
