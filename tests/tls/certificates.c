@@ -13,11 +13,12 @@
 
 #include "tests/test.h"
 
-static char *text_of(BIO *bio) {
-    char *bytes;
+char *bio_text(BIO *bio) {
+    char *bytes, *text;
     long length = BIO_get_mem_data(bio, &bytes);
-    char *text = strndup(bytes, (size_t)length);
-    check(text != NULL);
+    check(length >= 0 && (text = malloc((size_t)length + 1)) != NULL);
+    memcpy(text, bytes, (size_t)length);
+    text[length] = '\0';
     BIO_free(bio);
     return text;
 }
@@ -41,10 +42,10 @@ static void set_times(X509 *x509, const struct certificate_wish *wish) {
 static void write_pem(struct certificate *made) {
     BIO *bio = BIO_new(BIO_s_mem());
     check_int(PEM_write_bio_X509(bio, made->x509), 1);
-    made->pem = text_of(bio);
+    made->pem = bio_text(bio);
     bio = BIO_new(BIO_s_mem());
     check_int(PEM_write_bio_PrivateKey(bio, made->key, NULL, NULL, 0, NULL, NULL), 1);
-    made->key_pem = text_of(bio);
+    made->key_pem = bio_text(bio);
 }
 
 struct certificate certificate_make(const struct certificate_wish *wish) {

@@ -3,6 +3,7 @@
 #ifndef FILCH_TESTS_TLS_CERTIFICATES_H
 #define FILCH_TESTS_TLS_CERTIFICATES_H
 
+#include <openssl/bio.h>
 #include <openssl/x509.h>
 #include <stdbool.h>
 
@@ -27,6 +28,9 @@ struct certificate_wish {
 /* Checks that it worked. For certificate_free. */
 struct certificate certificate_make(const struct certificate_wish *wish);
 void certificate_free(struct certificate *certificate);
+
+/* What was written to a memory BIO, which is freed; for free(). */
+char *bio_text(BIO *bio);
 
 /* `pem` and then `more`, for free(). */
 char *pem_chain(const char *pem, const char *more);

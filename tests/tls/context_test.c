@@ -80,14 +80,10 @@ TEST(context, options_that_do_not_fit_are_answered) {
 
 static char *encrypted_key(const char *password) {
     BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes;
     check_int(PEM_write_bio_PKCS8PrivateKey(bio, the_cast()->server.key, EVP_aes_128_cbc(), password,
                                             (int)strlen(password), NULL, NULL),
               1);
-    long length = BIO_get_mem_data(bio, &bytes);
-    char *text = strndup(bytes, (size_t)length);
-    BIO_free(bio);
-    return text;
+    return bio_text(bio);
 }
 
 TEST(context, text_that_is_no_good_is_answered) {
@@ -143,15 +139,12 @@ TEST(context, a_weak_key_is_refused) {
     X509_set_pubkey(x509, key);
     X509_sign(x509, the_cast()->authority.key, EVP_sha256());
     BIO *bio = BIO_new(BIO_s_mem());
-    char *bytes;
     PEM_write_bio_X509(bio, x509);
     PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-    long length = BIO_get_mem_data(bio, &bytes);
-    char *text = strndup(bytes, (size_t)length);
+    char *text = bio_text(bio);
     check(strstr(fails((filch_tls_context_options){.role = FILCH_TLS_SERVER, .certificate_pem = text}, -EKEYREJECTED),
                  "too small") != NULL);
     free(text);
-    BIO_free(bio);
     X509_free(x509);
     EVP_PKEY_free(key);
 }
