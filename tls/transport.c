@@ -175,6 +175,23 @@ static ssize_t write_some(void *self, const struct iovec *parts, int count, filc
     return done;
 }
 
+/* Nothing that was written is held back here, nor in the transport below. By the holder of `sending`. */
+static int send_all(struct filch__tls_session *session, filch_deadline deadline) {
+    const filch_transport *below = &session->below;
+    int error = filch__tls_flush(session, deadline);
+    return error != 0 || below->ops->flush == NULL ? error : below->ops->flush(below->self, deadline);
+}
+
+static int flush(void *self, filch_deadline deadline) {
+    struct filch__tls_session *session = self;
+    if (is_closed(session)) return -EBADF;
+    int error = filch_mutex_lock(&session->sending, deadline);
+    if (error != 0) return error;
+    error = send_all(session, deadline);
+    filch__tls_leave_sending(session, error == 0);
+    return error;
+}
+
 /* Puts close_notify behind all that was written, once. -EAGAIN: not before a read has gone on. */
 static int put_end(struct filch__tls_session *session) {
     filch__lock_take(&session->lock);
@@ -198,7 +215,7 @@ static int send_end(struct filch__tls_session *session, filch_deadline deadline)
         if (error != 0) return error;
     }
     if (error != 0 && error != -EPIPE) return error; /* -EPIPE: it is there already, sent or not */
-    return filch__tls_flush(session, deadline);
+    return send_all(session, deadline);
 }
 
 static int shut_down(void *self, filch_deadline deadline) {
@@ -240,4 +257,5 @@ const filch_transport_ops filch__tls_ops = {
     .close = close_both,
     .destroy = destroy,
     .address = address,
+    .flush = flush,
 };

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -90,7 +89,13 @@ int listen_somewhere(unsigned *port) {
     return number;
 }
 
-static filch_transport socket_transport(int number);
+static filch_transport socket_transport(int number) {
+    filch_fd fd;
+    filch_transport transport;
+    check_int(filch_fd_adopt(&fd, number, NULL), 0);
+    check_int(filch_transport_open_fd(&transport, fd), 0);
+    return transport;
+}
 
 filch_transport accept_one(int listener) {
     check(filch_poll(listener, FILCH_READABLE, SOON) > 0);
@@ -105,28 +110,4 @@ filch_transport connect_to(unsigned port) {
     check(number >= 0);
     check_int(connect(number, (struct sockaddr *)&address, sizeof address), 0);
     return socket_transport(number);
-}
-
-/* ------------------------------------------------------------------------------------------------ a socket as transport */
-
-static ssize_t socket_read(void *self, void *buffer, size_t size, filch_deadline deadline) {
-    return filch_fd_read(*(filch_fd *)self, buffer, size, deadline);
-}
-
-static ssize_t socket_write(void *self, const struct iovec *parts, int count, filch_deadline deadline) {
-    return filch_fd_writev(*(filch_fd *)self, parts, count, deadline);
-}
-
-static void socket_close(void *self) {
-    filch_fd_close(*(filch_fd *)self);
-}
-
-static const filch_transport_ops socket_ops = {
-    .kind = "socket", .read = socket_read, .write = socket_write, .close = socket_close, .destroy = free};
-
-static filch_transport socket_transport(int number) {
-    filch_fd *fd = malloc(sizeof *fd);
-    check(fd != NULL);
-    check_int(filch_fd_adopt(fd, number, NULL), 0);
-    return (filch_transport){&socket_ops, fd};
 }

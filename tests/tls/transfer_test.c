@@ -187,6 +187,14 @@ static int cut_short(void *arg) {
     check_int(client.ops->read(client.self, buffer, 1, (filch_deadline){0}), -ETIMEDOUT);
     check_int(server.ops->read(server.self, buffer, sizeof buffer, (filch_deadline){0}), 5);
     check(memcmp(buffer, "three", 5) == 0);
+    /* And a flush. */
+    wire_set_budget(meeting.wire, wire_written(meeting.wire, 0) + 1);
+    check_int(tls_write(client, "four", 4, (filch_deadline){0}), 4);
+    check_int(client.ops->flush(client.self, (filch_deadline){0}), -ETIMEDOUT);
+    wire_set_budget(meeting.wire, 0);
+    check_int(client.ops->flush(client.self, FILCH_NEVER), 0);
+    check_int(client.ops->flush(client.self, (filch_deadline){0}), 0);
+    check_int(server.ops->read(server.self, buffer, sizeof buffer, (filch_deadline){0}), 4);
     /* And a shutdown, whose own close_notify was cut short before. */
     wire_set_budget(meeting.wire, wire_written(meeting.wire, 0) + 1);
     check_int(client.ops->shutdown(client.self, (filch_deadline){0}), -ETIMEDOUT);
@@ -495,6 +503,7 @@ static int close_under_way(void *arg) {
         check_int(tls_read(client, &byte, 0), -EBADF);
         check_int(tls_write(client, "x", 1, FILCH_NEVER), -EBADF);
         check_int(client.ops->shutdown(client.self, FILCH_NEVER), -EBADF);
+        check_int(client.ops->flush(client.self, FILCH_NEVER), -EBADF);
         client.ops->destroy(client.self);
         check(meeting.wire->ends[0].destroyed);
         meeting.client_tls = (filch_transport){0};
@@ -522,6 +531,7 @@ static int cancelled_calls(void *arg) {
     check_int(tls_read(server, bytes, 10), -ECANCELED);
     check_int(tls_write(client, "x", 1, FILCH_NEVER), -ECANCELED);
     check_int(client.ops->shutdown(client.self, FILCH_NEVER), -ECANCELED);
+    check_int(client.ops->flush(client.self, FILCH_NEVER), -ECANCELED);
     check_int(filch_scope_close(&scope), -ECANCELED);
     check_int(wire_written(meeting.wire, 0), before);
     check_int(tls_read(server, bytes, 10), 10);
