@@ -16,10 +16,9 @@
  *   - `shutdown` says by close_notify that no more will be written; reading goes on. The transport below is not shut
  *     down. An end below that comes without the peer's close_notify is no end: a read answers -ECONNABORTED, since
  *     somebody may have cut off the rest.
- *   - A write has written bytes as soon as they are encrypted. Where it is cut short then, they stay in the session, in
- *     order, and are sent by the next write, flush or shutdown before anything else (a read tries too): the answer counts
- *     them.
- *     So does a failure below that comes after they were encrypted: the next call answers it.
+ *   - A write has written bytes as soon as they are encrypted, and counts them in its answer. Where it is cut short then,
+ *     or the transport below fails, they stay in the session, in order, and are sent by the next write, flush or shutdown
+ *     before anything else (a read tries too), which answers what is wrong below.
  *   - A read also sends what the protocol has it answer (alerts, new keys; to a single request for new keys OpenSSL answers
  *     before the next bytes that are written). It never waits to send these, unless the peer lets more than some kilobytes
  *     of them pile up.

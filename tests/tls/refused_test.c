@@ -155,6 +155,9 @@ static int anybody(void *arg) {
     meet_client(&meeting);
     check_int(result_of(server), 0);
     check_int(meeting.client_error, 0);
+    filch_tls_info info;
+    check_int(filch_tls_describe(meeting.client_tls, &info), 0);
+    check(info.has_certificate && !info.verified); /* good as it is: whose it is nobody has looked at */
     meeting_end(&meeting);
     return 0;
 }
