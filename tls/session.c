@@ -58,17 +58,21 @@ static bool is_refusal(unsigned long code) {
            (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE);
 }
 
-/* OpenSSL's session is at its end. Why stands in the queue, or in what filch__tls_on_verified has noted. */
+/*
+ * OpenSSL's session is at its end. Why stands in the queue, or in what filch__tls_on_verified has noted. A text that is
+ * there for an error already stays: somebody may be reading it.
+ */
 static int give_up(struct filch__tls_session *session) {
     unsigned long code = ERR_peek_last_error();
-    filch_tls_failure *failure = &session->failure;
-    if (is_refusal(code) && failure->verify != 0) {
-        failure->error = -EKEYREJECTED;
+    filch_tls_failure found = session->failure;
+    if (is_refusal(code) && found.verify != 0) {
+        found.error = -EKEYREJECTED;
         ERR_clear_error();
     } else {
-        filch__tls_fail_by_queue(failure, is_refusal(code) ? -EKEYREJECTED : -EPROTO, NULL);
+        filch__tls_fail_by_queue(&found, is_refusal(code) ? -EKEYREJECTED : -EPROTO, NULL);
     }
-    session->failed = failure->error;
+    if (session->failure.error == 0) session->failure = found;
+    session->failed = found.error;
     return session->failed;
 }
 

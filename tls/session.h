@@ -30,7 +30,7 @@
  * answer tries: if `sending` is free, it sends what goes at once. If it is not, the holder will see the answer:
  * whoever leaves `sending` after a flush looks at `made` once more (LOOK). What could not go at once is sent by the next
  * write or shutdown, and tried by each read. Only where more than ANSWERS_MAX bytes of answers are in `made` does a reader
- * wait to send them before it reads on: else a peer that asks and never reads would fill the memory.
+ * wait to send them before it reads on from below: else a peer that asks and never reads would fill the memory.
  *
  * LOOK. The reader adds to `made` under the lock, then fails to take `sending`. The holder leaves `sending`, then looks at
  * `made` under the lock. Either its look comes after the reader's addition, and finds it; or before: then it had left

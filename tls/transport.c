@@ -48,7 +48,8 @@ static ssize_t read_some(void *self, void *buffer, size_t size, filch_deadline d
     if (size == 0) return 0;
     for (;;) {
         ssize_t answer = decrypt(session, buffer, size);
-        int error = filch__tls_flush_answers(session, deadline);
+        /* What was read is not kept back for what is to be sent. */
+        int error = filch__tls_flush_answers(session, answer == -EAGAIN ? deadline : (filch_deadline){0});
         if (answer != -EAGAIN) return answer;
         if (error == 0) error = filch__tls_fill(session, deadline);
         if (error == -ECONNABORTED) return cut_off(session);

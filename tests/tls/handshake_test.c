@@ -41,6 +41,35 @@ TEST(handshake, client_and_server_agree_and_know_with_whom) {
     run_with_all(agree, NULL);
 }
 
+/* On stacks of the default size, as everything here: the arithmetic of RSA takes most of them. */
+static int agree_by_rsa(void *arg) {
+    (void)arg;
+    struct certificate authority =
+        certificate_make(&(struct certificate_wish){.name = "RSA authority", .authority = true, .rsa = true});
+    struct certificate rsa = certificate_make(
+        &(struct certificate_wish){.name = "rsa", .names = "DNS:localhost", .issuer = &authority, .rsa = true});
+    for (int version = FILCH_TLS_1_2; version <= FILCH_TLS_1_3; version++) {
+        struct meeting meeting = {.client = client_context((filch_tls_context_options){.trust_pem = authority.pem,
+                                                                                       .certificate_pem = rsa.pem,
+                                                                                       .key_pem = rsa.key_pem,
+                                                                                       .max_version = version}),
+                                  .server = server_context((filch_tls_context_options){.certificate_pem = rsa.pem,
+                                                                                       .key_pem = rsa.key_pem,
+                                                                                       .trust_pem = authority.pem,
+                                                                                       .ask = FILCH_TLS_ASK_REQUIRE})};
+        meet_well(&meeting);
+        check_passes(meeting.client_tls, meeting.server_tls, "by RSA");
+        meeting_end(&meeting);
+    }
+    certificate_free(&rsa);
+    certificate_free(&authority);
+    return 0;
+}
+
+TEST(handshake, by_rsa_fits_on_a_stack_of_the_default_size) {
+    run_with(2, agree_by_rsa, NULL);
+}
+
 /* What comes in pieces of any size is the same. */
 static int agree_in_pieces(void *arg) {
     (void)arg;
