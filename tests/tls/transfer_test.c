@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "tests/tls/meeting.h"
+#include "tls/session.h"
 
 static uint32_t next_random(uint32_t *state) {
     *state ^= *state << 13;
@@ -255,17 +256,22 @@ TEST(transfer, a_reader_does_not_wait_for_a_writer_that_waits_for_the_network) {
 
 /* ---------------------------------------------------------------------------------------------------------- answers */
 
+/* Has the server read two requests for new keys. OpenSSL answers one with its next bytes, or when the next request comes. */
+static void ask_twice(struct meeting *meeting) {
+    char byte;
+    for (int i = 0; i < 2; i++) {
+        check_int(filch_tls_use(meeting->client_tls, ask_for_new_keys, NULL), 1);
+        write_all(meeting->client_tls, "x", 1);
+        check_int(tls_read(meeting->server_tls, &byte, 1), 1);
+    }
+}
+
 static int answer_by_reading(void *arg) {
     (void)arg;
     struct meeting meeting = {0};
-    char byte;
     meet_well(&meeting);
     uint64_t before = wire_written(meeting.wire, 1);
-    for (int i = 0; i < 2; i++) { /* OpenSSL answers with its next bytes, or when it is asked again */
-        check_int(filch_tls_use(meeting.client_tls, ask_for_new_keys, NULL), 1);
-        write_all(meeting.client_tls, "x", 1);
-        check_int(tls_read(meeting.server_tls, &byte, 1), 1);
-    }
+    ask_twice(&meeting);
     check(wire_written(meeting.wire, 1) > before); /* nobody has written there but the reader */
     check_passes(meeting.server_tls, meeting.client_tls, "by new keys");
     check_passes(meeting.client_tls, meeting.server_tls, "by new keys");
@@ -275,6 +281,66 @@ static int answer_by_reading(void *arg) {
 
 TEST(transfer, who_only_reads_answers_a_request_for_new_keys) {
     run_with(1, answer_by_reading, NULL);
+}
+
+/* The writer here is between its last flush and leaving `sending` while the reader makes its answer: LOOK. */
+static int leave_late(void *arg) {
+    (void)arg;
+    struct meeting meeting = {0};
+    meet_well(&meeting);
+    struct filch__tls_session *session = filch__tls_session_of(meeting.server_tls);
+    check_int(filch_mutex_lock(&session->sending, FILCH_NEVER), 0);
+    check_int(filch__tls_flush(session, FILCH_NEVER), 0);
+    uint64_t before = wire_written(meeting.wire, 1);
+    ask_twice(&meeting);
+    check_int(wire_written(meeting.wire, 1), before);
+    filch__tls_leave_sending(session, true);
+    check(wire_written(meeting.wire, 1) > before);
+    meeting_end(&meeting);
+    return 0;
+}
+
+TEST(transfer, who_stops_sending_looks_for_answers_once_more) {
+    run_with(1, leave_late, NULL);
+}
+
+/*
+ * A reader that has made an answer finds a writer sending, which may be just about to stop. Afterwards nothing is left
+ * behind: a flush finds nothing to send.
+ */
+static int read_two(void *arg) {
+    char bytes[2];
+    read_all(*(filch_transport *)arg, bytes, 2);
+    return 0;
+}
+
+static int answer_beside_a_writer(void *arg) {
+    (void)arg;
+    struct meeting meeting = {0};
+    char bytes[100];
+    meet_well(&meeting);
+    filch_transport client = meeting.client_tls, server = meeting.server_tls;
+    for (int round = 0; round < 3000 / TEST_SCALE; round++) {
+        for (int i = 0; i < 2; i++) {
+            while (filch_tls_use(client, ask_for_new_keys, NULL) != 1) filch_yield();
+            write_all(client, "x", 1);
+        }
+        filch_task *reader = start(read_two, &server);
+        for (int spin = round % 50; spin > 0; spin--) filch_cancelled();
+        write_all(server, "y", 1);
+        check_int(result_of(reader), 0);
+        uint64_t before = wire_written(meeting.wire, 1);
+        check_int(server.ops->flush(server.self, FILCH_NEVER), 0);
+        check_int(wire_written(meeting.wire, 1), before);
+        check_int(client.ops->read(client.self, bytes, sizeof bytes, FILCH_NEVER), 1);
+    }
+    meeting_end(&meeting);
+    return 0;
+}
+
+TEST(transfer, an_answer_is_not_left_behind_by_a_writer_that_ends) {
+    run_with(2, answer_beside_a_writer, NULL);
+    run_with(4, answer_beside_a_writer, NULL);
 }
 
 /* A peer that asks and asks and does not read: the reader stops to read, and goes on when the peer reads. */
