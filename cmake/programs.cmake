@@ -125,7 +125,7 @@ endif()
 
 if(NOT FILCH_SANITIZE)
     filch_judged(shared-library -- "${PROJECT_SOURCE_DIR}/tests/consume/shared_library"
-                 $<TARGET_FILE:filch_shared> "${PROJECT_SOURCE_DIR}/include/filch")
+                 $<TARGET_FILE:filch_shared> ${FILCH_HEADERS})
 endif()
 
 # ------------------------------------------------------------------------------------------------------------ stress
@@ -202,6 +202,11 @@ foreach(folder bench tests/explore tests/migrate)
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()
 endforeach()
+
+# Not a folder of the build: its program has that name.
+if(TARGET filch_tls_static)
+    include("${PROJECT_SOURCE_DIR}/tests/tls/CMakeLists.txt")
+endif()
 
 # What ./dev run needs, and what ./dev bench needs: the peers' programs too.
 add_custom_target(programs_to_run)
