@@ -136,8 +136,7 @@ static void enlist(struct connection *connection) {
     if (connection->next != NULL) connection->next->previous = connection;
     server->connections = connection;
     /* One that came after connection_end_all is ended here. */
-    if (atomic_load_explicit(&server->is_stopping, memory_order_relaxed))
-        end_reading(connection);
+    if (atomic_load_explicit(&server->is_stopping, memory_order_relaxed)) end_reading(connection);
     pthread_mutex_unlock(&server->lock);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
 
@@ -187,9 +188,7 @@ TEST(answers, the_log_has_a_line_for_each) {
     check_int(status_of(&served, "GET /\x01 HTTP/1.1\r\n" END), 400);
     check_int(status_of(&served, "nonsense\r\n"), 400);
     check(kill(served.process, SIGTERM) == 0);
-    /* The log is complete when the process has ended; its folder is removed only by await_end. */
-    siginfo_t info;
-    check(waitid(P_PID, (id_t)served.process, &info, WEXITED | WNOWAIT) == 0);
+    check_int(await_end(&served), 0);
     char *log = read_log(&served);
     check(strstr(log, "\"GET /hello.txt HTTP/1.1\" 200 13 ") != NULL);
     check(strstr(log, "\"GET /none\\x22 HTTP/1.1\" 404 15 ") != NULL);
@@ -197,5 +196,5 @@ TEST(answers, the_log_has_a_line_for_each) {
     check(strstr(log, "\"nonsense\" 400 ") != NULL);
     check(strncmp(log, "127.0.0.1:", 10) == 0);
     free(log);
-    check_int(await_end(&served), 0);
+    clean_up(&served);
 }

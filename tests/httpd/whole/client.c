@@ -73,7 +73,7 @@ static void make_folder(struct served *served) {
     put_large(served);
 }
 
-static void remove_folder(const struct served *served) {
+void clean_up(const struct served *served) {
     static const char *const names[] = {"index.html", "hello.txt", "empty",   "a/index.html",
                                         ".hidden",    "large.bin", "outside", "inside",
                                         "pipe",       "a",         "bare",    "."};
@@ -121,19 +121,20 @@ struct served serve(const char *const *options) {
     return served;
 }
 
-int await_end(struct served *served) {
+int await_end(const struct served *served) {
     int status;
     while (waitpid(served->process, &status, 0) < 0) check(errno == EINTR);
-    remove_folder(served);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int end_serving(struct served *served, int signal) {
+int end_serving(const struct served *served, int signal) {
     check(kill(served->process, signal) == 0);
-    return await_end(served);
+    int status = await_end(served);
+    clean_up(served);
+    return status;
 }
 
-void stop_serving(struct served *served) {
+void stop_serving(const struct served *served) {
     check_int(end_serving(served, SIGTERM), 0);
 }
 

@@ -37,14 +37,17 @@ struct served serve(const char *const *options);
 enum { LARGE_SIZE = 3 << 20 };
 char large_byte(size_t i);
 
-/* Sends `signal`, waits for the end, and removes the folder. Returns the exit status. */
-int end_serving(struct served *served, int signal);
+/* Waits for the end of the process. Returns its exit status, or 128 and the number of the signal that has ended it. */
+int await_end(const struct served *served);
+
+/* Removes the folder and the log. */
+void clean_up(const struct served *served);
+
+/* Sends `signal`, waits for the end, and cleans up. Returns as await_end. */
+int end_serving(const struct served *served, int signal);
 
 /* SIGTERM, and the server must have ended well. */
-void stop_serving(struct served *served);
-
-/* Waits for the end after a signal was sent; otherwise as end_serving. */
-int await_end(struct served *served);
+void stop_serving(const struct served *served);
 
 /* Writes the file `name` below the folder anew. */
 void put_file(const struct served *served, const char *name, const char *content);
