@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 
 #include "server.h"
+#include "stop.h"
 
 /* Each connection takes a descriptor, and each file that is sent. */
 static void raise_descriptor_limit(void) {
@@ -30,6 +31,7 @@ int main(int argc, char **argv) {
     struct options options;
     options_read(&options, argc, argv);
     raise_descriptor_limit();
+    stop_prepare();
     signal(SIGPIPE, SIG_IGN); /* of a log that is a pipe */
     struct server server = {.options = &options};
     int error = filch_run(server_run, &server, &(filch_options){.name = "httpd", .workers = options.workers});

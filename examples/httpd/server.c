@@ -71,8 +71,8 @@ static void stop(struct server *server) {
 
 /* The task that waits for a signal. */
 static int watch(void *arg) {
-    int error = stop_wait();
-    if (error != -ECANCELED) stop(arg);
+    struct server *server = arg;
+    if (stop_wait(server->stop) != -ECANCELED) stop(server);
     return 0;
 }
 
@@ -90,26 +90,26 @@ static int serve(struct server *server, filch_fd listener) {
     return error;
 }
 
-/* With the signals caught, and the log written. */
+/* With the log written. */
 static int serve_and_log(struct server *server, filch_fd listener) {
     filch_task *writer;
-    int error = stop_prepare();
-    if (error != 0) return complain("signals", error);
-    error = filch_spawn(&writer, log_write, &server->log, &(filch_task_options){.name = "log"});
-    if (error == 0) {
-        error = serve(server, listener);
-        log_end(&server->log);
-        if (filch_await(writer, NULL, FILCH_NEVER) != 0) filch_task_detach(writer);
-    }
-    stop_end();
+    int error = filch_spawn(&writer, log_write, &server->log, &(filch_task_options){.name = "log"});
+    if (error != 0) return complain("starting", error);
+    error = serve(server, listener);
+    log_end(&server->log);
+    if (filch_await(writer, NULL, FILCH_NEVER) != 0) filch_task_detach(writer);
     return error;
 }
 
+/* Who is told that there is a server may stop it at once. */
 static int listen_and_serve(struct server *server) {
     filch_fd listener = FILCH_FD_NONE;
-    int error = open_listener(server, &listener);
+    int error = stop_open(&server->stop);
+    if (error != 0) return complain("signals", error);
+    error = open_listener(server, &listener);
     if (error == 0) error = serve_and_log(server, listener);
     filch_fd_close(listener);
+    filch_fd_close(server->stop);
     return error;
 }
 

@@ -18,6 +18,7 @@ struct server {
     const struct options *options;
     int root;        /* the directory's descriptor */
     struct tls *tls; /* NULL: without */
+    filch_fd stop;   /* by which signals come */
 
     struct access_log log;
     filch_server serving;
@@ -29,7 +30,7 @@ struct server {
 };
 
 /*
- * The main task: serves until SIGINT or SIGTERM. `arg` is a server whose `options` are set, and nothing else. Says on
+ * The main task: serves until SIGINT or SIGTERM, for which stop_prepare was called. `arg` is a server whose `options` are set, and nothing else. Says on
  * standard error why it could not begin.
  *
  * Returns 0: every request had ended; -ETIMEDOUT: some were cut off; or another negative errno: it could not begin

@@ -1,48 +1,48 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * By signalfd(2): signals that are blocked in all threads are read from a descriptor, which is watched like any other.
+ */
 #include "stop.h"
 
 #include <errno.h>
-#include <filch/fd.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
-/* A handler can do little more than write(2) to a pipe, whose other end a task reads. */
-static filch_fd reading, writing;
-static volatile sig_atomic_t writing_number = -1;
-
-static void set_actions(void (*handler)(int)) {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-    sigfillset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+static sigset_t signals_that_stop(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
 }
 
-static void note(int signal) {
-    int saved = errno;
-    char byte = (char)signal;
-    /* Once: the next one ends a server that takes its time. Two at the same moment are one, or fit into the pipe both. */
-    set_actions(SIG_DFL);
-    if (write(writing_number, &byte, 1) != 1) abort();
-    errno = saved;
+void stop_prepare(void) {
+    sigset_t set = signals_that_stop();
+    sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-int stop_prepare(void) {
-    int error = filch_pipe_open(&reading, &writing, NULL);
-    if (error != 0) return error;
-    writing_number = filch_fd_number(writing);
-    set_actions(note);
+/* In a function of its own, that does not wait: it reads errno. */
+static int open_number(void) {
+    sigset_t set = signals_that_stop();
+    int number = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return number >= 0 ? number : -errno;
+}
+
+int stop_open(filch_fd *stop) {
+    int number = open_number();
+    if (number < 0) return number;
+    int error = filch_fd_adopt(stop, number, NULL);
+    if (error != 0) close(number);
+    return error;
+}
+
+int stop_wait(filch_fd stop) {
+    struct signalfd_siginfo info;
+    ssize_t length = filch_fd_read(stop, &info, sizeof(info), FILCH_NEVER);
+    if (length < 0) return (int)length;
+    /* One thread that lets it through is enough for the next one to have its effect. */
+    sigset_t set = signals_that_stop();
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     return 0;
-}
-
-int stop_wait(void) {
-    char signal;
-    ssize_t length = filch_fd_read(reading, &signal, 1, FILCH_NEVER);
-    return length < 0 ? (int)length : 0;
-}
-
-void stop_end(void) {
-    set_actions(SIG_DFL);
-    filch_fd_close(reading);
-    filch_fd_close(writing);
 }

@@ -3,18 +3,18 @@
 #ifndef HTTPD_STOP_H
 #define HTTPD_STOP_H
 
-#include <filch/filch.h>
+#include <filch/fd.h>
+
+/* From here on these signals have no effect, but wait to be asked for. In main, before there are other threads. */
+void stop_prepare(void);
+
+/* Begins to ask for them. 0, or a negative errno; then nothing is open. From a task. */
+int stop_open(filch_fd *stop);
 
 /*
- * From here on the first of these signals does not end the process, and the second one does. 0, or a negative errno.
- * From a task.
+ * Waits for the first one. From then on the next one ends the process, as it does without all this. 0, or -ECANCELED, or
+ * another negative errno.
  */
-int stop_prepare(void);
-
-/* Waits for the first one. 0, or -ECANCELED, or another negative errno. */
-int stop_wait(void);
-
-/* After stop_wait has returned. */
-void stop_end(void);
+int stop_wait(filch_fd stop);
 
 #endif

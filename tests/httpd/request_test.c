@@ -32,7 +32,7 @@ static int parse_in_steps(struct request *request, struct text head, size_t step
 }
 
 static bool same(struct text a, struct text b) {
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+    return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
 static void check_same(const struct request *a, const struct request *b) {
