@@ -17,35 +17,32 @@
 /* -------------------------------------------------------------------------------------------------------- the request */
 
 /*
- * Reads a request's head.
+ * Reads a request's head, of which something has come.
  *
  * Returns its length; 0: the connection has ended; or a negative status: -408, or as request_parse
  */
-static int read_head(struct connection *connection) {
+static int read_head(struct connection *connection, struct request *request) {
     const struct options *options = connection->server->options;
-    const void *bytes;
-    request_begin(&connection->request);
-    ssize_t shown = filch_stream_peek(connection->stream, 1, &bytes, filch_after(options->idle_ns));
-    if (shown <= 0) return 0;
-    /* From its first byte on there is one time for all of it. */
     filch_deadline deadline = filch_after(options->header_ns);
-    for (;;) {
-        int answer = request_parse(&connection->request, bytes, (size_t)shown, &options->limits);
-        if (answer != 0) return answer;
-        size_t had = (size_t)shown;
-        shown = filch_stream_peek(connection->stream, had + 1, &bytes, deadline);
+    request_begin(request);
+    for (size_t had = 0;;) {
+        const void *bytes;
+        ssize_t shown = filch_stream_peek(connection->stream, had + 1, &bytes, deadline);
         if (shown == -ETIMEDOUT) return -408;
         if (shown <= (ssize_t)had) return 0;
+        had = (size_t)shown;
+        int answer = request_parse(request, bytes, had, &options->limits);
+        if (answer != 0) return answer;
     }
 }
 
 /* Skips the head and the body of a request. False: the connection cannot be used further. */
-static bool skip_request(struct connection *connection, size_t head_length) {
+static bool skip_request(struct connection *connection, const struct request *request, size_t head_length) {
     const struct options *options = connection->server->options;
     filch_stream *stream = connection->stream;
     filch_deadline deadline = filch_after(options->header_ns);
     struct body body;
-    int answer = body_begin(&body, &connection->request, options->body_max);
+    int answer = body_begin(&body, request, options->body_max);
     if (filch_stream_skip(stream, head_length) != 0 || answer != 0) return false;
     while (body.state != BODY_DONE && answer == 0) {
         const void *bytes;
@@ -61,42 +58,52 @@ static bool skip_request(struct connection *connection, size_t head_length) {
 /* ------------------------------------------------------------------------------------------------------- one by one */
 
 /* Finds the answer to a request that is complete. */
-static void find_answer(struct connection *connection) {
-    struct server *server = connection->server;
-    struct request *request = &connection->request;
-    bool has_body = request->body != BODY_NONE;
-    connection->is_kept = request->keep_alive && !server_is_closing(server);
-    if (request->body == BODY_LENGTH && request->body_length > server->options->body_max) {
-        answer_plainly(&connection->answer, 413);
-        connection->is_kept = false;
+static void find_answer(struct server *server, struct exchange *exchange) {
+    const struct options *options = server->options;
+    const struct request *request = &exchange->request;
+    exchange->is_kept = request->keep_alive && !server_is_closing(server);
+    if (request->body == BODY_LENGTH && request->body_length > options->body_max) {
+        answer_plainly(&exchange->answer, 413);
+        exchange->is_kept = false;
         return;
     }
     /* It is answered without its body, which may then come or not. */
-    if (request->expects_continue && has_body) connection->is_kept = false;
-    answer_find(&connection->answer, request, &connection->path, server->root, server->options->shows_hidden,
-                time(NULL));
+    if (request->expects_continue && request->body != BODY_NONE) exchange->is_kept = false;
+    answer_find(&exchange->answer, request, &exchange->path, server->root, options->shows_hidden, time(NULL));
 }
 
 /* Reads, answers and logs one request. False: it was the last one. */
-static bool serve_request(struct connection *connection) {
-    int length = read_head(connection);
+static bool serve_exchange(struct connection *connection, struct exchange *exchange) {
+    int length = read_head(connection, &exchange->request);
     if (length == 0) return false;
     int64_t began_ns = filch_now();
     if (length > 0) {
-        find_answer(connection);
+        find_answer(connection->server, exchange);
     } else {
         /* Where it ends is not known. */
-        answer_plainly(&connection->answer, -length);
-        connection->is_kept = false;
+        answer_plainly(&exchange->answer, -length);
+        exchange->is_kept = false;
     }
-    int error = respond(connection);
-    respond_log(connection, filch_now() - began_ns);
-    answer_end(&connection->answer);
+    int error = respond(connection, exchange);
+    respond_log(connection, exchange, filch_now() - began_ns);
+    answer_end(&exchange->answer);
     if (error != 0) {
         filch_stream_abort(connection->stream);
         return false;
     }
-    return connection->is_kept && skip_request(connection, (size_t)length);
+    return exchange->is_kept && skip_request(connection, &exchange->request, (size_t)length);
+}
+
+/* Waits for a request and serves it. False: there are to be no more. */
+static bool serve_request(struct connection *connection) {
+    const void *bytes;
+    filch_deadline deadline = filch_after(connection->server->options->idle_ns);
+    if (filch_stream_peek(connection->stream, 1, &bytes, deadline) <= 0) return false;
+    struct exchange *exchange = malloc(sizeof(*exchange));
+    if (exchange == NULL) return false;
+    bool goes_on = serve_exchange(connection, exchange);
+    free(exchange);
+    return goes_on;
 }
 
 /*

@@ -23,14 +23,16 @@ struct connection {
     /* on the list of the server, under its lock */
     filch_fd socket;
     struct connection *next, *previous;
+};
 
-    /* of the request */
+/* One request and its answer. There is none while a connection is idle: many are, and that is most of what they would cost. */
+struct exchange {
     struct request request;
-    struct path path;
-    struct head head;
     struct answer answer;
     bool is_kept;  /* the connection is used further after it */
     uint64_t sent; /* bytes of the answer's body */
+    struct head head;
+    struct path path;
 };
 
 /* The task of a connection, for filch_serve. `arg` is the server. */

@@ -17,11 +17,11 @@ static int write_bytes(struct connection *connection, const void *bytes, size_t 
 }
 
 /* "Location: /directory/?query" of a path without the last slash. What stands in the path is encoded anew. */
-static int write_location(struct connection *connection) {
+static int write_location(struct connection *connection, const struct exchange *exchange) {
     char *url = malloc(3 * PATH_SIZE);
     if (url == NULL) return -ENOMEM;
-    size_t length = path_encode(&connection->path, true, url, 3 * PATH_SIZE);
-    struct text query = connection->request.query;
+    size_t length = path_encode(&exchange->path, true, url, 3 * PATH_SIZE);
+    struct text query = exchange->request.query;
     int error = length == 0 ? -ENAMETOOLONG : write_bytes(connection, "Location: ", 10);
     if (error == 0) error = write_bytes(connection, url, length);
     if (error == 0 && query.length > 0) error = write_bytes(connection, "?", 1);
@@ -32,49 +32,49 @@ static int write_location(struct connection *connection) {
 }
 
 /* Where the file has become shorter meanwhile, what was promised cannot be kept: -ENODATA. */
-static int send_file(struct connection *connection) {
-    const struct answer *answer = &connection->answer;
+static int send_file(struct connection *connection, struct exchange *exchange) {
+    const struct answer *answer = &exchange->answer;
     uint64_t count = answer->range.count;
     int error = 0;
-    while (error == 0 && connection->sent < count) {
-        size_t moved, piece = (size_t)(count - connection->sent < PIECE ? count - connection->sent : PIECE);
+    while (error == 0 && exchange->sent < count) {
+        size_t moved, piece = (size_t)(count - exchange->sent < PIECE ? count - exchange->sent : PIECE);
         filch_deadline deadline = filch_after(connection->server->options->send_ns);
         error = filch_stream_send_file(connection->stream, answer->file.number,
-                                       (int64_t)(answer->range.first + connection->sent), piece, &moved, deadline);
-        connection->sent += moved;
+                                       (int64_t)(answer->range.first + exchange->sent), piece, &moved, deadline);
+        exchange->sent += moved;
     }
     return error;
 }
 
-static void end_head(struct connection *connection) {
-    struct head *head = &connection->head;
-    if (!connection->is_kept) {
+static void end_head(struct exchange *exchange) {
+    struct head *head = &exchange->head;
+    if (!exchange->is_kept) {
         head_put(head, "Connection: close\r\n");
-    } else if (connection->request.minor == 0) {
+    } else if (exchange->request.minor == 0) {
         head_put(head, "Connection: keep-alive\r\n");
     }
     head_put(head, "\r\n");
 }
 
-int respond(struct connection *connection) {
-    struct answer *answer = &connection->answer;
-    struct head *head = &connection->head;
-    bool has_body = connection->request.method != METHOD_HEAD && answer->status != 304;
-    connection->sent = 0;
+int respond(struct connection *connection, struct exchange *exchange) {
+    struct answer *answer = &exchange->answer;
+    struct head *head = &exchange->head;
+    bool has_body = exchange->request.method != METHOD_HEAD && answer->status != 304;
+    exchange->sent = 0;
     head_begin(head, answer, time(NULL));
     if (answer->status == 301) {
         int error = write_bytes(connection, head->bytes, head->length);
-        if (error == 0) error = write_location(connection);
+        if (error == 0) error = write_location(connection, exchange);
         if (error != 0) return error;
         head->length = 0;
     }
-    end_head(connection);
+    end_head(exchange);
     if (has_body && answer->file.number < 0) {
         head_put_message(head, answer->status);
-        connection->sent = head_message_length(answer->status);
+        exchange->sent = head_message_length(answer->status);
     }
     int error = write_bytes(connection, head->bytes, head->length);
-    return error == 0 && answer->file.number >= 0 ? send_file(connection) : error;
+    return error == 0 && answer->file.number >= 0 ? send_file(connection, exchange) : error;
 }
 
 /* --------------------------------------------------------------------------------------------------------------- log */
@@ -95,7 +95,7 @@ static size_t put_quoted(char *line, size_t at, size_t most, struct text text) {
 }
 
 /* host - - [date] "request line" status bytes microseconds: the common format, and the time that the answer took. */
-void respond_log(struct connection *connection, int64_t duration_ns) {
+void respond_log(struct connection *connection, const struct exchange *exchange, int64_t duration_ns) {
     struct access_log *log = &connection->server->log;
     if (log->number < 0) return;
     char line[LINE_SIZE], host[FILCH_ADDRESS_TEXT_MAX], date[DATE_SIZE];
@@ -103,8 +103,8 @@ void respond_log(struct connection *connection, int64_t duration_ns) {
     filch_address_format(&connection->peer, host, sizeof(host));
     size_t at = (size_t)snprintf(line, sizeof(line), "%s - - [%.2s/%.3s/%.4s:%.8s +0000] \"", host, &date[5], &date[8],
                                  &date[12], &date[17]);
-    at = put_quoted(line, at, sizeof(line) - 80, connection->request.line);
-    at += (size_t)snprintf(&line[at], sizeof(line) - at, "\" %d %llu %lld\n", connection->answer.status,
-                           (unsigned long long)connection->sent, (long long)(duration_ns / 1000));
+    at = put_quoted(line, at, sizeof(line) - 80, exchange->request.line);
+    at += (size_t)snprintf(&line[at], sizeof(line) - at, "\" %d %llu %lld\n", exchange->answer.status,
+                           (unsigned long long)exchange->sent, (long long)(duration_ns / 1000));
     log_add(log, line, at);
 }
