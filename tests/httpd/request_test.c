@@ -20,11 +20,14 @@ static int parse_in_steps(struct request *request, struct text head, size_t step
     int answer = 0;
     *buffer = NULL;
     for (size_t length = 0; answer == 0 && length < head.length;) {
+        size_t size = length;
         length = length + step < head.length ? length + step : head.length;
         char *moved = malloc(length);
         check(moved != NULL);
         memcpy(moved, head.at, length);
         answer = request_parse(request, moved, length, &limits);
+        /* Whoever still looks there is to see that it is gone. */
+        if (size > 0) explicit_bzero(*buffer, size);
         free(*buffer);
         *buffer = moved;
     }

@@ -181,6 +181,21 @@ TEST(answers, what_the_client_has_already_is_not_sent) {
     stop_serving(&served);
 }
 
+TEST(answers, nothing_follows_the_head_that_says_that_nothing_has_changed) {
+    struct served served = serve(NULL);
+    struct reply reply;
+    int socket = dial(&served);
+    say(socket, "GET /hello.txt HTTP/1.1\r\nIf-None-Match: *\r\n" END "GET /hello.txt HTTP/1.1\r\n" END);
+    check(hear(socket, false, &reply));
+    check_int(reply.status, 304);
+    check(strcmp(field_of(&reply, "Content-Length"), "") == 0);
+    forget(&reply);
+    check(hear(socket, false, &reply));
+    check_reply(reply, 200, "hello, world\n");
+    close(socket);
+    stop_serving(&served);
+}
+
 TEST(answers, the_log_has_a_line_for_each) {
     struct served served = serve(NULL);
     check_reply(get(&served, "/hello.txt", ""), 200, "hello, world\n");

@@ -5,19 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { OPTIONS_MAX = 24, PATIENCE_S = 30 };
-
-extern char **environ;
 
 /* ------------------------------------------------------------------------------------------------------- the folder */
 
@@ -98,6 +97,14 @@ static uint16_t read_port(int output) {
     return (uint16_t)atoi(colon + 1);
 }
 
+/* In the child: becomes the server, which ends with the test that has started it, however that ends. */
+static _Noreturn void become_server(char **arguments, int output, pid_t parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(output, STDOUT_FILENO) >= 0) {
+        execv(HTTPD_PROGRAM, arguments);
+    }
+    _exit(127);
+}
+
 struct served serve(const char *const *options) {
     struct served served = {0};
     make_folder(&served);
@@ -110,11 +117,10 @@ struct served serve(const char *const *options) {
 
     int output[2];
     check(pipe2(output, O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t actions;
-    check(posix_spawn_file_actions_init(&actions) == 0);
-    check(posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO) == 0);
-    check_int(posix_spawn(&served.process, HTTPD_PROGRAM, &actions, NULL, (char **)arguments, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    pid_t self = getpid();
+    served.process = fork();
+    check(served.process >= 0);
+    if (served.process == 0) become_server((char **)arguments, output[1], self);
     close(output[1]);
     served.port = read_port(output[0]);
     close(output[0]);

@@ -81,6 +81,23 @@ TEST(hostile, what_is_too_long_is_refused) {
     stop_serving(&served);
 }
 
+TEST(hostile, who_is_refused_while_it_sends_is_not_reset) {
+    struct served served = serve((const char *const[]){"--body-max", "10", NULL});
+    char *text = repeat(GET "Content-Length: 100000\r\n\r\n", "a", 100000, "");
+    struct reply reply;
+    char byte;
+    int socket = dial(&served);
+    check(say(socket, text));
+    check(shutdown(socket, SHUT_WR) == 0);
+    check(hear(socket, false, &reply));
+    check_int(reply.status, 413);
+    check_int(recv(socket, &byte, 1, 0), 0);
+    forget(&reply);
+    free(text);
+    close(socket);
+    stop_serving(&served);
+}
+
 TEST(hostile, limits_are_those_of_the_options) {
     struct served served = serve(
         (const char *const[]){"--line-max", "100", "--head-max", "200", "--fields-max", "3", "--body-max", "10", NULL});
