@@ -173,6 +173,18 @@ if(FILCH_TREESUM_FILES)
     endif()
 endif()
 
+# A server and a client of HTTP; tests/httpd runs both.
+file(GLOB FILCH_HTTPD_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/httpd/*.c")
+file(GLOB FILCH_FETCH_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/parallel_fetch/*.c")
+if(EXISTS "${PROJECT_SOURCE_DIR}/include/filch/serve.h" AND EXISTS "${PROJECT_SOURCE_DIR}/include/filch/stream.h")
+    filch_example(httpd ${FILCH_HTTPD_FILES})
+    filch_example(parallel_fetch ${FILCH_FETCH_FILES})
+    if(TARGET filch_tls_shared)
+        target_link_libraries(example_httpd PRIVATE filch::tls)
+        target_compile_definitions(example_httpd PRIVATE HTTPD_TLS)
+    endif()
+endif()
+
 # Guests: libraries that open descriptors of their own, driven from tasks, against the real servers. The thread sanitizer
 # does not see how a library that it has not compiled keeps its own threads and memory in order.
 function(filch_guest name library header package server)
@@ -197,7 +209,7 @@ filch_guest(fetch curl curl/curl.h libcurl4-openssl-dev http fetch.c multi.c)
 
 # ------------------------------------------------------------------------------------------------ folders of their own
 
-foreach(folder bench tests/explore tests/migrate)
+foreach(folder bench tests/explore tests/migrate tests/httpd)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()

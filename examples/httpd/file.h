@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening the files that are served. */
+#ifndef HTTPD_FILE_H
+#define HTTPD_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Two numbers in hexadecimal with quotes and a dash, and a zero. */
+enum { FILE_TAG_SIZE = 40 };
+
+struct file {
+    int number; /* of its descriptor; -1: none */
+    uint64_t size;
+    int64_t modified;        /* seconds, as time(2) */
+    char tag[FILE_TAG_SIZE]; /* changes whenever the file does, to the nanosecond */
+};
+
+/*
+ * Opens the regular file `name` below the directory `root`, a descriptor: no "..", no absolute path, and no symbolic link
+ * leads out of it. These are short system calls, made by the worker itself: what has to be read from a slow disk first holds
+ * the worker up until the runtime's monitor notices.
+ *
+ * Returns  0           for file_close
+ *          -EISDIR     it is a directory
+ *          -EACCES     neither, or not allowed
+ *          -errno      what open said; `file->number` is -1
+ */
+int file_open(struct file *file, int root, const char *name);
+
+void file_close(struct file *file);
+
+#endif
