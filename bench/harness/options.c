@@ -137,6 +137,6 @@ bool options_want_workload(const struct options *options, const struct workload 
 }
 
 bool options_want_system(const struct options *options, const struct entry *entry) {
-    if (!options->peers && !entry->round && !entry->beside) return false;
+    if (!options->peers && (entry->peer || (!entry->round && !entry->beside))) return false;
     return !options->systems || list_has(options->systems, entry->system, false);
 }
