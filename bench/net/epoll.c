@@ -88,6 +88,7 @@ static void meet(struct loop *loop, int listener) {
         talk->fd = fd;
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = talk};
         if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl: %s", strerror(errno));
+        if (!hear(loop, talk, false)) end(loop, talk);
     }
 }
 

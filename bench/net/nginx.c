@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nginx as a server of the bench: one process, in the foreground, with what its manual advises for files that are asked for
- * often, and without logs. It takes the listening socket over as it does from an older nginx: by an environment variable.
+ * often, and without logs. It opens the listening socket itself, on a port that is kept for it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "../http/http.h"
-#include "serve.h"
 #include "server.h"
 
 static char folder[64];
@@ -63,7 +62,7 @@ static const char configuration[] =
     "    tcp_nopush on;\n"
     "    open_file_cache max=100;\n"
     "    server {\n"
-    "        listen 127.0.0.1:%2$u;\n"
+    "        listen 127.0.0.1:%2$u reuseport backlog=4096;\n"
     "        root %1$s;\n"
     "        location = / { return 200 \"Hello, world\\n\"; }\n"
     "    }\n"
@@ -81,8 +80,5 @@ char **nginx_command(const char *where, const struct service *service, const str
     if (!file) fail("cannot write %s", path);
     fprintf(file, configuration, where, (unsigned)ntohs(address->socket.v4.sin_port));
     if (fclose(file) != 0) fail("cannot write %s", path);
-    char inherited[16];
-    snprintf(inherited, sizeof inherited, "%d;", LISTENER);
-    setenv("NGINX", inherited, 1);
     return command;
 }

@@ -23,15 +23,35 @@ enum { BACKLOG = 4096, COMMAND_MAX = 32 };
 /* A command, word by word, that is put before the server's: to look at it from outside. */
 static const char wrapper_variable[] = "FILCH_BENCH_SERVER_WRAPPER";
 
-static int listen_here(struct load_address *address) {
+/*
+ * A socket with a port of its own: it listens and is handed over, or, for a server that opens one itself, only keeps the
+ * port, which whoever has this option too may use as well.
+ */
+static int open_socket(struct load_address *address, bool listening) {
+    int yes = 1;
     *address = (struct load_address){.length = sizeof address->socket.v4};
     address->socket.v4.sin_family = AF_INET;
     address->socket.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, &address->socket.any, address->length) != 0 || listen(fd, BACKLOG) != 0)
-        fail("cannot listen: %s", strerror(errno));
+    if (fd >= 0 && !listening) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+    if (fd < 0 || bind(fd, &address->socket.any, address->length) != 0) fail("cannot bind: %s", strerror(errno));
+    if (listening && listen(fd, BACKLOG) != 0) fail("cannot listen: %s", strerror(errno));
     getsockname(fd, &address->socket.any, &address->length);
     return fd;
+}
+
+/* Waits until somebody listens there: five seconds, or as long as the server lives. */
+static void wait_for_listener(struct server *server) {
+    for (unsigned i = 0; i < 1000; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool there = connect(fd, &server->address.socket.any, server->address.length) == 0;
+        close(fd);
+        if (there) return;
+        usleep(5000);
+        siginfo_t ended = {0};
+        if (waitid(P_PID, (id_t)server->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid) break;
+    }
+    server_fail(server, "it does not listen");
 }
 
 /* The server's program: this one, or a peer's beside it. */
@@ -94,7 +114,7 @@ static void become_server(char **command, int listener, bool alone, pid_t parent
     if (alone) keep_on(true);
     if (listener == LISTENER)
         fcntl(listener, F_SETFD, 0);
-    else
+    else if (listener >= 0)
         dup2(listener, LISTENER);
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
@@ -105,21 +125,22 @@ static void become_server(char **command, int listener, bool alone, pid_t parent
 }
 
 void server_start(struct server *server, const struct run *run, const struct service *service) {
-    bool alone = run->workers == 1;
+    bool alone = run->workers == 1, opens_itself = strcmp(run->system, "nginx") == 0;
     pid_t self = getpid();
     allow_descriptors();
-    int listener = listen_here(&server->address);
-    char **command = strcmp(run->system, "nginx") == 0 ? nginx_command(scratch_folder(), service, &server->address)
-                                                       : serving_command(run, service);
+    int fd = open_socket(&server->address, !opens_itself);
+    char **command =
+        opens_itself ? nginx_command(scratch_folder(), service, &server->address) : serving_command(run, service);
     if (!command) skip("not installed");
     command = wrapped(command);
     fflush(stdout);
     server->pid = fork();
-    if (server->pid == 0) become_server(command, listener, alone, self);
+    if (server->pid == 0) become_server(command, opens_itself ? -1 : fd, alone, self);
     if (server->pid < 0) fail("fork: %s", strerror(errno));
-    close(listener); /* so that nobody waits for an answer when the server has ended */
     if (alone) keep_on(false);
     if (clock_getcpuclockid(server->pid, &server->clock) != 0) fail("no clock of the server");
+    if (opens_itself) wait_for_listener(server);
+    close(fd); /* so that nobody waits for an answer when the server has ended */
 }
 
 int64_t server_cpu_ns(const struct server *server) {
