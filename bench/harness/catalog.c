@@ -11,7 +11,8 @@ extern const struct workload fib_workload, nqueens_workload, skynet_fork_workloa
     chan_buffered_workload, chan_mpmc_workload, pipeline_workload, select_ready_workload, select_idle_workload,
     steal_latency_workload, timer_cancel_workload, timer_sleep_workload, wake_foreign_workload, idle_workload,
     hog_2_workload, hog_8_workload, echo_50_workload, echo_1000_workload, echo_10000_workload, echo_hog_2_workload,
-    echo_hog_8_workload, http_hello_workload, http_file_workload, accept_storm_workload;
+    echo_hog_8_workload, http_hello_workload, http_file_workload, accept_storm_workload, file_read_workload,
+    file_read_cached_workload;
 
 /* clang-format off */
 const struct workload *const workloads[] = {
@@ -55,6 +56,8 @@ const struct workload *const workloads[] = {
     &http_hello_workload,
     &http_file_workload,
     &accept_storm_workload,
+    &file_read_workload,
+    &file_read_cached_workload,
     NULL,
 };
 /* clang-format on */
