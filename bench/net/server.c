@@ -20,7 +20,7 @@
 
 enum { BACKLOG = 4096, COMMAND_MAX = 32 };
 
-/* A command, word by word, that is put before the server's: to look at it from outside. */
+/* A command, word by word, that is put before the server's, and becomes it: to look at it from outside. */
 static const char wrapper_variable[] = "FILCH_BENCH_SERVER_WRAPPER";
 
 /*
@@ -157,13 +157,9 @@ int64_t server_peak_kib(const struct server *server) {
     return memory_of(server->pid, "VmHWM:");
 }
 
-/* Ends it if it has not ended. A wrapper is asked first, and left some time to write down what it knows. */
+/* Ends it if it has not ended. */
 static int end_server(const struct server *server) {
     int status = 0;
-    if (getenv(wrapper_variable)) {
-        kill(server->pid, SIGTERM);
-        for (unsigned i = 0; i < 100 && waitpid(server->pid, &status, WNOHANG) == 0; i++) usleep(20000);
-    }
     kill(server->pid, SIGKILL);
     while (waitpid(server->pid, &status, 0) < 0 && errno == EINTR) continue;
     return status;
