@@ -12,7 +12,7 @@ static int64_t one(int64_t n, uint64_t checksum) {
 #define ECHO_HOG_WORKLOAD(hogs, measured)                                                                              \
     {                                                                                                                  \
         .name = "echo-hog-" #hogs, .operation = "echo at 2,000 a second beside " #hogs " hogs (99th percentile)",      \
-        .n = {6000, 2000, 100}, .baseline = "pthread", .operations = one, .cold = true, .outside = true,               \
+        .n = {6000, 1000, 100}, .baseline = "pthread", .operations = one, .cold = true, .outside = true,               \
         .systems = {                                                                                                   \
             {.system = "serial", .round = echo_hog_none},                                                              \
             {.system = "pthread", .round = measured, .workers_only = 2},                                               \

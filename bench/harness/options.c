@@ -16,7 +16,7 @@ static const char usage[] =
     "  --workers 1,2      numbers of workers (default: 1 and all processors)\n"
     "  --repeat N         processes a measurement, interleaved (default 5; 2 with --quick)\n"
     "  --json FILE        write the results there\n"
-    "  --quick            small sizes, without peers: about half a minute\n"
+    "  --quick            small sizes, without peers: about a minute\n"
     "  --smoke            tiny sizes, without peers: only checks that everything runs and agrees\n"
     "  --long             with --quick and --smoke: the long table all the same\n"
     "  --peers --no-peers with or without the peers' programs\n"

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const int64_t patience_ns = INT64_C(20) * 1000 * 1000 * 1000;
+static const int64_t patience_ns = INT64_C(60) * 1000 * 1000 * 1000;
 
 enum { SPARE_DESCRIPTORS = 64, MANY_CONNECTIONS = 1000 };
 
