@@ -61,7 +61,6 @@ static void receive(struct load *load, struct connection *connection) {
         }
         if (state > 0) {
             int64_t now = load_now();
-            load->progress.seen_ns = now;
             count_answer(&load->progress, connection, now);
             begin_next(load, connection, now);
         }
@@ -90,25 +89,17 @@ static void begin_due(struct load *load, int64_t now) {
     }
 }
 
-/* From when on nothing has come, and something could have. */
-static int64_t quiet_since_ns(const struct progress *progress) {
-    int64_t last = progress->phase->rate > 0 ? due_ns(progress, progress->begun) : progress->first_ns;
-    return last > progress->seen_ns ? last : progress->seen_ns;
-}
-
-/* Until when the next wait may last. */
-static int64_t next_ns(const struct load *load) {
-    const struct progress *progress = &load->progress;
-    if (progress->phase->rate > 0 && progress->begun < requests_in_all(progress))
-        return due_ns(progress, progress->begun);
-    return quiet_since_ns(progress) + load->options.patience_ns;
+/* Until when the next wait is to last; 0: until something comes. */
+static int64_t next_ns(const struct progress *progress) {
+    if (progress->phase->rate <= 0 || progress->begun >= requests_in_all(progress)) return 0;
+    return due_ns(progress, progress->begun);
 }
 
 /* With a rate, what is due is sent in any case, whatever has become of the requests before. */
-static bool is_over(const struct load *load, int64_t now) {
+static bool is_over(const struct load *load) {
     const struct progress *progress = &load->progress;
     if (progress->phase->rate > 0 && progress->begun < requests_in_all(progress)) return false;
-    return progress->busy == 0 || now >= quiet_since_ns(progress) + load->options.patience_ns;
+    return progress->busy == 0 || is_out_of_patience(load);
 }
 
 /* What was due and not answered has taken at least until now. */
@@ -130,13 +121,11 @@ void flow_run(struct load *load) {
     for (unsigned i = 0; i < load->options.connections; i++) load->connections[i].turn = 0;
     for (unsigned i = 0; !timed && i < load->options.connections; i++)
         begin_next(load, &load->connections[i], progress->first_ns);
-    int64_t now = load_now();
-    if (timed) begin_due(load, now);
-    while (!is_over(load, now)) {
-        int count = wait_events(load, events, next_ns(load));
+    if (timed) begin_due(load, load_now());
+    while (!is_over(load)) {
+        int count = wait_events(load, events, next_ns(progress));
         for (int i = 0; i < count; i++) handle(load, &events[i]);
-        now = load_now();
-        if (timed) begin_due(load, now);
+        if (timed) begin_due(load, load_now());
     }
-    if (timed) count_lost(load, now);
+    if (timed) count_lost(load, load_now());
 }

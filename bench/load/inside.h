@@ -7,7 +7,7 @@
 
 #include "load.h"
 
-enum { HEAD_MAX = 1024, EVENTS_MAX = 256, INPUT_MAX = 64 * 1024 };
+enum { HEAD_MAX = 1024, EVENTS_MAX = 256, INPUT_MAX = 64 * 1024, SLICES = 20 };
 
 /* A reply that is being received. */
 struct reply {
@@ -36,7 +36,7 @@ struct progress {
     const struct load_phase *phase;
     struct load_result *result;
     int64_t first_ns, end_ns; /* when it began, when nothing more is begun */
-    int64_t seen_ns;          /* when something came last */
+    unsigned quiet;           /* slices of its patience in which nothing came, one after the other */
     int64_t begun;            /* requests; with a rate: that have been due */
     unsigned busy;            /* connections */
 };
@@ -68,8 +68,15 @@ int connect_begin(const struct load *load, unsigned index);
 /* Ends `connection`, and counts it as an error whose first is kept as text. */
 void connection_fail(struct load *load, struct connection *connection, const char *what, int error);
 
-/* Waits for events until `until_ns` at most, and no longer than patience goes; returns how many, 0 after a while. */
+/*
+ * Waits for events: until `until_ns` or, where that is 0, for a slice of the patience that there is. Returns how many. A
+ * slice in which there were none counts as quiet. So patience is only lost while this process waits, and not while the
+ * machine has no time for it or for the server.
+ */
 int wait_events(struct load *load, struct epoll_event *events, int64_t until_ns);
+
+/* Whether it has waited in vain for as long as it was to. */
+bool is_out_of_patience(const struct load *load);
 
 /* Whether more is to be begun at `now`. */
 bool more_to_begin(const struct progress *progress, int64_t now);

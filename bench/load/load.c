@@ -60,11 +60,17 @@ void connection_fail(struct load *load, struct connection *connection, const cha
 }
 
 int wait_events(struct load *load, struct epoll_event *events, int64_t until_ns) {
-    int64_t left = until_ns - load_now();
+    int64_t left = until_ns ? until_ns - load_now() : load->options.patience_ns / SLICES;
     if (left < 0) left = 0;
     struct timespec timeout = {left / 1000000000, left % 1000000000};
     int count = epoll_pwait2(load->epoll, events, EVENTS_MAX, &timeout, NULL);
+    if (count == 0 && until_ns == 0) load->progress.quiet++;
+    if (count > 0) load->progress.quiet = 0;
     return count > 0 ? count : 0;
+}
+
+bool is_out_of_patience(const struct load *load) {
+    return load->progress.quiet >= SLICES;
 }
 
 /* The error with which a connect has ended. */
@@ -90,10 +96,9 @@ static void connect_one(struct load *load, struct connection *connection) {
 static void connect_all(struct load *load) {
     struct epoll_event events[EVENTS_MAX];
     unsigned begun = 0, done = 0, wanted = load->options.connections;
-    int64_t until = load_now() + load->options.patience_ns;
     while (done < wanted && load->problem[0] == 0) {
         while (begun < wanted && begun - done < CONNECT_TOGETHER) connect_one(load, &load->connections[begun++]);
-        int count = wait_events(load, events, until);
+        int count = wait_events(load, events, 0);
         for (int i = 0; i < count; i++) {
             struct connection *connection = events[i].data.ptr;
             if (connection->connected || connection->fd < 0) continue;
@@ -102,9 +107,7 @@ static void connect_all(struct load *load) {
             connection->connected = error == 0;
             done++;
         }
-        if (count > 0)
-            until = load_now() + load->options.patience_ns;
-        else if (load_now() >= until && load->problem[0] == 0)
+        if (is_out_of_patience(load) && load->problem[0] == 0)
             snprintf(load->problem, sizeof load->problem, "connect: no answer");
     }
 }
@@ -205,7 +208,7 @@ void count_answer(struct progress *progress, struct connection *connection, int6
 void load_run(struct load *load, const struct load_phase *phase, struct load_result *result) {
     *result = (struct load_result){0};
     int64_t now = load_now();
-    load->progress = (struct progress){.phase = phase, .result = result, .first_ns = now, .seen_ns = now};
+    load->progress = (struct progress){.phase = phase, .result = result, .first_ns = now};
     load->progress.end_ns = now + phase->duration_ns;
     if (load->options.mode == LOAD_STORM)
         storm_run(load);

@@ -20,7 +20,6 @@ static void end(struct load *load, struct connection *connection) {
     close(connection->fd);
     connection->fd = -1;
     connection->connected = false;
-    load->progress.seen_ns = now;
     count_answer(&load->progress, connection, now);
 }
 
@@ -74,8 +73,8 @@ void storm_run(struct load *load) {
     struct epoll_event events[EVENTS_MAX];
     struct progress *progress = &load->progress;
     for (unsigned i = 0; i < load->options.connections; i++) begin(load, &load->connections[i]);
-    while (progress->busy > 0 && load_now() - progress->seen_ns < load->options.patience_ns) {
-        int count = wait_events(load, events, progress->seen_ns + load->options.patience_ns);
+    while (progress->busy > 0 && !is_out_of_patience(load)) {
+        int count = wait_events(load, events, 0);
         for (int i = 0; i < count; i++) handle(load, &events[i]);
     }
 }
