@@ -71,24 +71,57 @@ else()
     miss_peer(go golang-go)
 endif()
 
-# Rayon's sources, where the distribution's package puts them: nothing is fetched.
+# Crates' sources, where the distribution's packages put them: nothing is fetched.
 find_program(CARGO cargo)
 set(CRATES /usr/share/cargo/registry)
-file(GLOB rayon "${CRATES}/rayon-1*")
-if(CARGO AND rayon)
-    set(folder "${CMAKE_CURRENT_BINARY_DIR}/rayon")
-    set(program "${CMAKE_CURRENT_BINARY_DIR}/filch-bench-rayon")
-    file(GLOB sources CONFIGURE_DEPENDS peers/rayon/Cargo.toml peers/rayon/src/*.rs)
+function(add_crate name package)
+    file(GLOB crate "${CRATES}/${name}-1*")
+    if(NOT CARGO OR NOT crate)
+        miss_peer(${name} "cargo ${package}")
+        return()
+    endif()
+    set(folder "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+    set(program "${CMAKE_CURRENT_BINARY_DIR}/filch-bench-${name}")
+    file(GLOB sources CONFIGURE_DEPENDS peers/${name}/Cargo.toml peers/${name}/src/*.rs)
     # Built from a copy: cargo writes its lock file beside the manifest.
     add_custom_command(OUTPUT "${program}" DEPENDS ${sources}
-                       COMMAND ${CMAKE_COMMAND} -E copy_directory "${CMAKE_CURRENT_SOURCE_DIR}/peers/rayon" "${folder}"
+                       COMMAND ${CMAKE_COMMAND} -E copy_directory "${CMAKE_CURRENT_SOURCE_DIR}/peers/${name}" "${folder}"
                        COMMAND ${CMAKE_COMMAND} -E chdir "${folder}" "${CARGO}" build --release --offline --quiet
                                --config "source.crates-io.replace-with='distribution'"
                                --config "source.distribution.directory='${CRATES}'"
-                       COMMAND ${CMAKE_COMMAND} -E copy "${folder}/target/release/filch-bench-rayon" "${program}"
-                       COMMENT "Building filch-bench-rayon" VERBATIM)
-    add_custom_target(bench_peer_rayon ALL DEPENDS "${program}")
-    message(STATUS "bench: rayon")
+                       COMMAND ${CMAKE_COMMAND} -E copy "${folder}/target/release/filch-bench-${name}" "${program}"
+                       COMMENT "Building filch-bench-${name}" VERBATIM)
+    add_custom_target(bench_peer_${name} ALL DEPENDS "${program}")
+    message(STATUS "bench: ${name}")
+endfunction()
+add_crate(rayon librust-rayon-dev)
+add_crate(tokio librust-tokio-dev)
+
+# ------------------------------------------------------------------------------ servers alone (see net/serve.h)
+
+find_path(UV_INCLUDE uv.h)
+find_library(UV_LIBRARY uv)
+if(UV_INCLUDE AND UV_LIBRARY)
+    add_executable(filch-bench-libuv peers/libuv/main.c)
+    target_link_libraries(filch-bench-libuv PRIVATE filch_flags "${UV_LIBRARY}")
+    target_include_directories(filch-bench-libuv SYSTEM PRIVATE "${UV_INCLUDE}")
+    message(STATUS "bench: libuv")
 else()
-    miss_peer(rayon "cargo librust-rayon-dev")
+    miss_peer(libuv libuv1-dev)
+endif()
+
+if(FILCH_PYTHON)
+    set(program "${CMAKE_CURRENT_BINARY_DIR}/filch-bench-asyncio")
+    add_custom_command(OUTPUT "${program}" DEPENDS peers/asyncio/server.py
+                       COMMAND ${CMAKE_COMMAND} -E copy "${CMAKE_CURRENT_SOURCE_DIR}/peers/asyncio/server.py" "${program}"
+                       COMMAND chmod 755 "${program}" VERBATIM)
+    add_custom_target(bench_peer_asyncio ALL DEPENDS "${program}")
+    message(STATUS "bench: asyncio")
+else()
+    miss_peer(asyncio python3)
+endif()
+
+# nginx is looked for by filch-bench when it runs.
+if(NOT EXISTS /usr/sbin/nginx)
+    miss_peer(nginx nginx-light)
 endif()

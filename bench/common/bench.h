@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-enum { ROUNDS_MAX = 16, EXTRAS_MAX = 12, SYSTEMS_MAX = 16 };
+enum { ROUNDS_MAX = 16, EXTRAS_MAX = 12, SYSTEMS_MAX = 16, SKIPPED = 77 };
 
 /* One measurement, while it is made. */
 struct run {
@@ -34,6 +34,7 @@ struct run {
     unsigned rounds;
 
     /* what came of it */
+    int64_t rss_kib; /* the most memory that the system had; 0: what this process had */
     int64_t charged[ROUNDS_MAX];
     int64_t wall[ROUNDS_MAX];
     uint64_t checksum;
@@ -80,6 +81,9 @@ int64_t now_ns(void);
 
 /* Says what went wrong, and ends the process with status 1. */
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* Says why this cannot be measured here, and ends the process: the row says so, and nothing has failed. */
+void skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* malloc that does not return NULL. */
 void *must_alloc(uint64_t size);

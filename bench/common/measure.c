@@ -30,6 +30,17 @@ void fail(const char *format, ...) {
     exit(1);
 }
 
+void skip(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("skipped ", stdout);
+    vprintf(format, arguments);
+    putchar('\n');
+    va_end(arguments);
+    fflush(stdout);
+    exit(SKIPPED);
+}
+
 void *must_alloc(uint64_t size) {
     void *memory = malloc(size ? size : 1);
     if (!memory) fail("no memory for %" PRIu64 " bytes", size);
@@ -86,7 +97,7 @@ static void print_list(const char *name, const int64_t *values, unsigned count) 
 
 void run_print(const struct run *run) {
     printf("result workload=%s system=%s workers=%u n=%" PRId64 " checksum=%" PRIu64 " rss_kib=%" PRId64, run->workload,
-           run->system, run->workers, run->n, run->checksum, memory_peak_kib());
+           run->system, run->workers, run->n, run->checksum, run->rss_kib ? run->rss_kib : memory_peak_kib());
     print_list(" charged_ns=", run->charged, run->rounds);
     print_list(" wall_ns=", run->wall, run->rounds);
     for (unsigned i = 0; i < run->extras; i++) printf(" %s=%.3f", run->extra[i].name, run->extra[i].value);

@@ -88,6 +88,16 @@ static bool take_output(char *output, struct series *main, struct series *series
     return taken;
 }
 
+/* Whether it says that it cannot be measured here. */
+static bool take_skip(struct series *series, const char *output) {
+    static const char word[] = "skipped ";
+    const char *line = strncmp(output, word, sizeof word - 1) == 0 ? output : strstr(output, "\nskipped ");
+    if (!line) return false;
+    const char *reason = line + (line != output) + sizeof word - 1;
+    series_fail(series, STATUS_SKIPPED, "%.*s", (int)strcspn(reason, "\n\"\\"), reason);
+    return true;
+}
+
 static void measure_once(struct series *one, struct series *all, unsigned count, unsigned rounds) {
     char program[PATH_MAX];
     struct child child;
@@ -97,6 +107,7 @@ static void measure_once(struct series *one, struct series *all, unsigned count,
         return;
     }
     child_run(&child, program, one->workload->name, one->entry->system, one->workers, one->n, rounds);
+    if (take_skip(one, child.output)) return;
     if (child.outcome[0])
         series_fail(one, STATUS_FAILED, "%s", child.outcome);
     else if (!take_output(child.output, one, all, count))

@@ -10,7 +10,9 @@ extern const struct workload fib_workload, nqueens_workload, skynet_fork_workloa
     suspended_workload, mutex_workload, mutex_1000_workload, mutex_yield_workload, chan_unbuffered_workload,
     chan_buffered_workload, chan_mpmc_workload, pipeline_workload, select_ready_workload, select_idle_workload,
     steal_latency_workload, timer_cancel_workload, timer_sleep_workload, wake_foreign_workload, idle_workload,
-    hog_2_workload, hog_8_workload;
+    hog_2_workload, hog_8_workload, echo_50_workload, echo_1000_workload, echo_10000_workload, echo_hog_2_workload,
+    echo_hog_8_workload, http_hello_workload, http_file_workload, accept_storm_workload, file_read_workload,
+    file_read_cached_workload;
 
 /* clang-format off */
 const struct workload *const workloads[] = {
@@ -46,6 +48,16 @@ const struct workload *const workloads[] = {
     &hog_2_workload,
     &hog_8_workload,
     &idle_workload,
+    &echo_50_workload,
+    &echo_1000_workload,
+    &echo_10000_workload,
+    &echo_hog_2_workload,
+    &echo_hog_8_workload,
+    &http_hello_workload,
+    &http_file_workload,
+    &accept_storm_workload,
+    &file_read_workload,
+    &file_read_cached_workload,
     NULL,
 };
 /* clang-format on */

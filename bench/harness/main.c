@@ -6,6 +6,7 @@
 #include "../common/filch.h"
 #include "../common/pool.h"
 #include "../common/thread.h"
+#include "../net/serve.h"
 #include "bench_run.h"
 #include "json.h"
 #include "machine.h"
@@ -35,7 +36,7 @@ static int measure_one(int count, char **arguments) {
                           .checksum = workload->checksum,
                           .cold = workload->cold},
                          {0}};
-    return measure_main(count, arguments, jobs, around_for(entry->system));
+    return measure_main(count, arguments, jobs, workload->outside ? inside_nothing : around_for(entry->system));
 }
 
 static int list(void) {
@@ -84,6 +85,7 @@ static int measure_all(const struct options *options) {
 
 int main(int count, char **arguments) {
     if (count > 3 && strcmp(arguments[1], "--one") == 0) return measure_one(count, arguments);
+    if (count > 1 && strcmp(arguments[1], "--serve") == 0) return serve_main(count, arguments);
     struct options options = options_parse(count, arguments);
     return options.list ? list() : measure_all(&options);
 }

@@ -16,7 +16,7 @@ static const char usage[] =
     "  --workers 1,2      numbers of workers (default: 1 and all processors)\n"
     "  --repeat N         processes a measurement, interleaved (default 5; 2 with --quick)\n"
     "  --json FILE        write the results there\n"
-    "  --quick            small sizes, without peers: about half a minute\n"
+    "  --quick            small sizes, without peers: about a minute\n"
     "  --smoke            tiny sizes, without peers: only checks that everything runs and agrees\n"
     "  --long             with --quick and --smoke: the long table all the same\n"
     "  --peers --no-peers with or without the peers' programs\n"
@@ -137,6 +137,6 @@ bool options_want_workload(const struct options *options, const struct workload 
 }
 
 bool options_want_system(const struct options *options, const struct entry *entry) {
-    if (!options->peers && !entry->round && !entry->beside) return false;
+    if (!options->peers && (entry->peer || (!entry->round && !entry->beside))) return false;
     return !options->systems || list_has(options->systems, entry->system, false);
 }

@@ -19,6 +19,7 @@ struct entry {
     struct sizes n;        /* where it does less than the others: time an operation stays comparable */
     unsigned workers_only; /* measured with this number of workers, whatever is asked for; 0: as asked for */
     bool beside;           /* measured inside the process of another system, which prints its line too */
+    bool peer;             /* left out without peers, though this program measures it: it serves, in one of its own */
 };
 
 struct workload {
@@ -30,7 +31,8 @@ struct workload {
     void (*prepare)(int64_t n);
     uint64_t (*checksum)(int64_t n);
     bool cold;
-    bool once; /* one process a measurement, whatever is asked for: it takes long, and does not scatter */
+    bool outside; /* the systems are processes of their own, and the one that measures is inside none of them */
+    bool once;    /* one process a measurement, whatever is asked for: it takes long, and does not scatter */
     struct entry systems[SYSTEMS_MAX]; /* ends with an empty one; contains "serial", which the others are checked by */
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // filch-bench-go: the workloads as goroutines. Speaks as the other programs of the bench do:
-// --one workload system workers n rounds.
+// --one workload system workers n rounds; as a server (servers.go): --serve what system workers hogs argument.
 package main
 
 import (
@@ -102,6 +102,9 @@ func number(text string) int64 {
 
 func main() {
 	a := os.Args
+	if len(a) == 7 && a[1] == "--serve" {
+		serve(a)
+	}
 	if len(a) != 7 || a[1] != "--one" {
 		fail("this program is started by filch-bench: --one workload system workers n rounds")
 	}

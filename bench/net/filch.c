@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* A task for each connection, whose calls look as if they blocked. */
+#include <errno.h>
+#include <filch/fd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../common/filch.h"
+#include "serve.h"
+
+static const struct protocol *protocol;
+
+static bool answer(filch_fd fd, void *state, const char *in, size_t count, char *room) {
+    const char *out;
+    ssize_t length;
+    while ((length = protocol->answer(state, &in, &count, room, &out)) > 0)
+        if (filch_fd_write_all(fd, out, (size_t)length, NULL, FILCH_NEVER) != 0) return false;
+    return length == 0;
+}
+
+static int talk(void *arg) {
+    filch_fd fd;
+    char input[INPUT_SIZE];
+    if (filch_fd_adopt(&fd, (int)(intptr_t)arg, NULL) != 0) fail("filch_fd_adopt");
+    void *state = protocol->state ? calloc(1, protocol->state) : NULL;
+    char *room = protocol->room ? must_alloc(protocol->room) : NULL;
+    ssize_t count;
+    while ((count = filch_fd_recv(fd, input, sizeof input, 0, FILCH_NEVER)) > 0)
+        if (!answer(fd, state, input, (size_t)count, room)) break;
+    if (protocol->end) protocol->end(state);
+    filch_fd_close(fd);
+    free(state);
+    free(room);
+    return 0;
+}
+
+static int hog(void *arg) {
+    (void)arg;
+    serve_hog();
+}
+
+static int accept_all(void *arg) {
+    const struct serving *serving = arg;
+    filch_fd listener;
+    if (filch_fd_adopt(&listener, serving->listener, NULL) != 0) fail("filch_fd_adopt");
+    for (unsigned i = 0; i < serving->hogs; i++)
+        if (filch_spawn(NULL, hog, NULL, NULL) != 0) fail("filch_spawn");
+    for (;;) {
+        int fd = serve_accept(serving->listener, SOCK_NONBLOCK);
+        if (fd >= 0) {
+            int error = filch_spawn(NULL, talk, (void *)(intptr_t)fd, NULL);
+            if (error != 0) fail("filch_spawn: %s", strerror(-error));
+        } else if (fd == -EAGAIN) {
+            if (filch_fd_wait(listener, FILCH_READABLE, FILCH_NEVER) < 0) fail("filch_fd_wait");
+        } else if (fd != -ECONNABORTED && fd != -EINTR) {
+            fail("accept: %s", strerror(-fd));
+        }
+    }
+}
+
+void serve_filch(const struct serving *serving) {
+    protocol = serving->protocol;
+    int error = filch_run(accept_all, (void *)serving, &(filch_options){.workers = serving->workers});
+    fail("filch_run: %d", error);
+}
