@@ -105,11 +105,14 @@ static bool has_half_a_message(const SSL *ssl) {
     return SSL_in_init(ssl) && SSL_get_state(ssl) != TLS_ST_OK;
 }
 
-/* Whether a writer may go on: 0; -EAGAIN: not before a read does; or what it answers. Under the lock. */
+/* Not before a read has gone on. It is no errno, which the transport below might answer. */
+enum { NOT_YET = -10000 };
+
+/* Whether a writer may go on: 0, NOT_YET, or what it answers. Under the lock. */
 static int may_write(const struct filch__tls_session *session) {
     if (session->failed != 0) return session->failed;
     if (session->ended) return -EPIPE;
-    return has_half_a_message(session->ssl) ? -EAGAIN : 0;
+    return has_half_a_message(session->ssl) ? NOT_YET : 0;
 }
 
 /* One record of what the cursor stands at, which moves. How many bytes, 0 at the end; or why not. */
@@ -128,30 +131,27 @@ static ssize_t encrypt_record(struct filch__tls_session *session, struct cursor 
     return answer;
 }
 
-/* OpenSSL has a message of the peer by half: waits until a read has gone on. 0: try again; or why not. */
+/*
+ * OpenSSL has a message of the peer by half: waits until a read has gone on. 0: try again; or why not. Not with `sending`,
+ * for which that reader may be waiting.
+ */
 static int wait_for_reader(struct filch__tls_session *session, filch_deadline deadline) {
     filch_event_clear(&session->progress);
     filch__lock_take(&session->lock);
     int answer = may_write(session);
     filch__lock_leave(&session->lock);
-    if (answer != -EAGAIN) return 0;
+    if (answer != NOT_YET) return 0;
     if (is_closed(session)) return -EBADF; /* after the clear: the close sets `progress` when it has said so */
     return filch_event_wait(&session->progress, deadline);
 }
 
 /* A batch of records. How many bytes, 0 where there are none; or why none. By the holder of `sending`. */
-static ssize_t encrypt(struct filch__tls_session *session, struct cursor *cursor, filch_deadline deadline) {
+static ssize_t encrypt(struct filch__tls_session *session, struct cursor *cursor) {
     ssize_t done = 0;
     while (done < BATCH) {
         ssize_t answer = encrypt_record(session, cursor);
-        if (answer == -EAGAIN && done == 0) {
-            int error = wait_for_reader(session, deadline);
-            if (error != 0) return error;
-        } else if (answer <= 0) {
-            return done > 0 ? done : answer;
-        } else {
-            done += answer;
-        }
+        if (answer <= 0) return done > 0 ? done : answer;
+        done += answer;
     }
     return done;
 }
@@ -160,20 +160,25 @@ static ssize_t encrypt(struct filch__tls_session *session, struct cursor *cursor
 static ssize_t send_some(struct filch__tls_session *session, struct cursor *cursor, filch_deadline deadline) {
     int error = filch__tls_flush(session, deadline);
     if (error != 0) return error;
-    ssize_t done = encrypt(session, cursor, deadline);
+    ssize_t done = encrypt(session, cursor);
     if (done > 0) (void)filch__tls_flush(session, deadline); /* they count as written, whatever that answers */
     return done;
 }
 
 static ssize_t write_some(void *self, const struct iovec *parts, int count, filch_deadline deadline) {
     struct filch__tls_session *session = self;
+    struct cursor cursor = {.part = parts, .left = count};
     if (is_closed(session)) return -EBADF;
     if (count < 0 || (count > 0 && parts == NULL)) return -EINVAL;
-    int error = filch_mutex_lock(&session->sending, deadline);
-    if (error != 0) return error;
-    ssize_t done = send_some(session, &(struct cursor){.part = parts, .left = count}, deadline);
-    filch__tls_leave_sending(session, done >= 0);
-    return done;
+    for (;;) {
+        int error = filch_mutex_lock(&session->sending, deadline);
+        if (error != 0) return error;
+        ssize_t done = send_some(session, &cursor, deadline);
+        filch__tls_leave_sending(session, done >= 0 || done == NOT_YET);
+        if (done != NOT_YET) return done;
+        error = wait_for_reader(session, deadline);
+        if (error != 0) return error;
+    }
 }
 
 /* Nothing that was written is held back here, nor in the transport below. By the holder of `sending`. */
@@ -193,7 +198,7 @@ static int flush(void *self, filch_deadline deadline) {
     return error;
 }
 
-/* Puts close_notify behind all that was written, once. -EAGAIN: not before a read has gone on. */
+/* Puts close_notify behind all that was written, once. */
 static int put_end(struct filch__tls_session *session) {
     filch__lock_take(&session->lock);
     int answer = may_write(session);
@@ -211,10 +216,7 @@ static int put_end(struct filch__tls_session *session) {
 static int send_end(struct filch__tls_session *session, filch_deadline deadline) {
     int error = filch__tls_flush(session, deadline);
     if (error != 0) return error;
-    while ((error = put_end(session)) == -EAGAIN) {
-        error = wait_for_reader(session, deadline);
-        if (error != 0) return error;
-    }
+    error = put_end(session);
     if (error != 0 && error != -EPIPE) return error; /* -EPIPE: it is there already, sent or not */
     return send_all(session, deadline);
 }
@@ -222,11 +224,15 @@ static int send_end(struct filch__tls_session *session, filch_deadline deadline)
 static int shut_down(void *self, filch_deadline deadline) {
     struct filch__tls_session *session = self;
     if (is_closed(session)) return -EBADF;
-    int error = filch_mutex_lock(&session->sending, deadline);
-    if (error != 0) return error;
-    error = send_end(session, deadline);
-    filch__tls_leave_sending(session, error == 0);
-    return error;
+    for (;;) {
+        int error = filch_mutex_lock(&session->sending, deadline);
+        if (error != 0) return error;
+        int answer = send_end(session, deadline);
+        filch__tls_leave_sending(session, answer == 0 || answer == NOT_YET);
+        if (answer != NOT_YET) return answer;
+        error = wait_for_reader(session, deadline);
+        if (error != 0) return error;
+    }
 }
 
 /* --------------------------------------------------------------------------------------------------------- the others */

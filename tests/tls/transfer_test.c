@@ -418,19 +418,26 @@ static int half_a_message(void *arg) {
     SSL_CTX_set_max_send_fragment(filch_tls_context_native(server), 512);
     struct halved halved;
     char byte;
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < 4; kind++) {
         halve(&halved, server);
         filch_transport tls = halved.meeting.client_tls;
         check_int(tls_write(tls, "x", 1, filch_after(FILCH_MS(5))), -ETIMEDOUT);
         check_int(tls.ops->shutdown(tls.self, filch_after(FILCH_MS(5))), -ETIMEDOUT);
         filch_task *writer = start(write_one, &halved);
         for (int i = 0; i < 20; i++) filch_yield();
-        if (kind == 0) { /* a read goes on */
+        struct filch__tls_session *session = filch__tls_session_of(tls);
+        if (kind == 1) { /* as if so many answers had piled up */
+            filch__lock_take(&session->lock);
+            session->stuck = true;
+            session->answers = ANSWERS_MAX + 1;
+            filch__lock_leave(&session->lock);
+        }
+        if (kind < 2) { /* a read goes on, though it may have to send first, beside the writer */
             check_int(tls.ops->read(tls.self, &byte, 1, (filch_deadline){0}), -ETIMEDOUT);
             check_int(result_of(writer), 0);
             check_int(halved.written, 1);
             check_int(tls_read(halved.meeting.server_tls, &byte, 1), 1);
-        } else if (kind == 1) {
+        } else if (kind == 2) {
             tls.ops->close(tls.self);
             check_int(result_of(writer), 0);
             check_int(halved.written, -EBADF);
