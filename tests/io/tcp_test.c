@@ -426,9 +426,13 @@ static int accept_without_descriptors(void *arg) {
     taken = take_descriptors(numbers, MAX);
     check(taken >= before - 1);
     check_is_cancelled(accept_for_ever, &listener);
+    task = start(accept_for_ever, &listener);
+    shortages = filch_accept_shortages();
+    while (filch_accept_shortages() < shortages + 1) filch_sleep(FILCH_MS(1));
+    filch_fd_close(listener);
+    check_int(result_of(task), -EBADF);
     while (taken > 0) close(numbers[--taken]);
     filch_fd_close(client);
-    filch_fd_close(listener);
     return 0;
 }
 
