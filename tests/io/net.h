@@ -24,6 +24,13 @@ static inline int open_fds(void) {
     return count - 1;
 }
 
+/* Lets others run until so many are open, or for a long time; how many are. Whoever uses one last closes it. */
+static inline int open_fds_once(int expected) {
+    int count;
+    for (int i = 0; (count = open_fds()) != expected && i < 1000; i++) filch_sleep(FILCH_MS(1));
+    return count;
+}
+
 struct counted {
     filch_fn *fn;
     void *arg;
@@ -31,19 +38,19 @@ struct counted {
 
 /*
  * Runs a function, and checks that as many descriptors are open afterwards as before. The poller has its own from its first
- * use on, so that comes first; and whoever uses one last closes it, which may be a little later than its task ends.
+ * use on, so that comes first.
  */
 static inline int run_counted(void *arg) {
     struct counted *counted = arg;
     filch_fd one, other;
     check_int(filch_unix_pair(&one, &other, SOCK_STREAM, NULL), 0);
     check_int(filch_fd_wait(one, FILCH_READABLE, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+    int before = open_fds() - 2;
     filch_fd_close(one);
     filch_fd_close(other);
-    int before = open_fds(), after;
+    check_int(open_fds_once(before), before);
     check_int(counted->fn(counted->arg), 0);
-    for (int i = 0; (after = open_fds()) != before && i < 1000; i++) filch_sleep(FILCH_MS(1));
-    check_int(after, before);
+    check_int(open_fds_once(before), before);
     return 0;
 }
 

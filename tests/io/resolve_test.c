@@ -335,6 +335,10 @@ TEST(resolve, a_file_of_hosts_is_read_as_it_is_meant) {
     check_hosts(path, "remark", AF_UNSPEC, 0, NULL);
     check_hosts(path, "names", AF_UNSPEC, 0, NULL);
     check_hosts(path, "many", AF_UNSPEC, 3, "10.0.0.1:0");
+    filch_address many[3], third;
+    check_int(filch__hosts_find(path, "many", AF_UNSPEC, many, 3), 3);
+    check_int(filch_address_parse(&third, "10.0.0.3:0"), 0); /* the second stands there twice */
+    check(filch_address_equal(&many[2], &third));
     check_hosts(path, "wrong", AF_UNSPEC, 0, NULL);
     check_hosts(path, "10.0.0.9", AF_UNSPEC, 0, NULL);
     check_hosts(path, "man", AF_UNSPEC, 0, NULL);

@@ -74,6 +74,27 @@ TEST(tcp, an_accept_waits_for_a_connection) {
     run_clean(wait_for_connection, NULL);
 }
 
+/* A connection that has come is accepted by who does not wait, though no event has told of it yet. */
+static int accept_without_waiting(void *arg) {
+    filch_address address;
+    filch_fd listener = listen_here(&address), server;
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        check_int(filch_tcp_accept(listener, &server, NULL, (filch_deadline){0}), -ETIMEDOUT);
+        int number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        check_int(connect(number, &address.any, address.length), 0);
+        check_int(filch_tcp_accept(listener, &server, NULL, (filch_deadline){0}), 0);
+        filch_fd_close(server);
+        close(number);
+    }
+    filch_fd_close(listener);
+    return 0;
+}
+
+TEST(tcp, an_accept_that_does_not_wait_tries) {
+    run_clean(accept_without_waiting, NULL);
+}
+
 /* Several wait, and as many connections come at once, of which the kernel may tell with one event. */
 static int accept_once(void *arg) {
     filch_fd fd;
@@ -426,9 +447,13 @@ static int accept_without_descriptors(void *arg) {
     taken = take_descriptors(numbers, MAX);
     check(taken >= before - 1);
     check_is_cancelled(accept_for_ever, &listener);
+    task = start(accept_for_ever, &listener);
+    shortages = filch_accept_shortages();
+    while (filch_accept_shortages() < shortages + 1) filch_sleep(FILCH_MS(1));
+    filch_fd_close(listener);
+    check_int(result_of(task), -EBADF);
     while (taken > 0) close(numbers[--taken]);
     filch_fd_close(client);
-    filch_fd_close(listener);
     return 0;
 }
 
