@@ -81,17 +81,25 @@ TEST(hostile, what_is_too_long_is_refused) {
     stop_serving(&served);
 }
 
+/* A reset that is on its way has time to come; later ones would be missed, not taken for something else. */
+static bool is_reset(int socket) {
+    struct timespec pause = {.tv_nsec = 200000000};
+    int error;
+    socklen_t length = sizeof(error);
+    nanosleep(&pause, NULL);
+    check(getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0);
+    return error != 0;
+}
+
 TEST(hostile, who_is_refused_while_it_sends_is_not_reset) {
     struct served served = serve((const char *const[]){"--body-max", "10", NULL});
     char *text = repeat(GET "Content-Length: 100000\r\n\r\n", "a", 100000, "");
     struct reply reply;
-    char byte;
     int socket = dial(&served);
     check(say(socket, text));
-    check(shutdown(socket, SHUT_WR) == 0);
     check(hear(socket, false, &reply));
     check_int(reply.status, 413);
-    check_int(recv(socket, &byte, 1, 0), 0);
+    check(!is_reset(socket));
     forget(&reply);
     free(text);
     close(socket);
