@@ -14,7 +14,7 @@
 #define GET "GET /hello.txt HTTP/1.1\r\nHost: a\r\n"
 
 TEST(stop, idle_connections_do_not_hold_it_up) {
-    struct served served = serve((const char *const[]){"--stop-time", "1000", "--idle-time", "1000", NULL});
+    struct served served = serve(NULL);
     struct reply reply;
     int silent = dial(&served), used = dial(&served);
     check(say(used, GET "\r\n"));
@@ -59,7 +59,7 @@ static void await_taken(const struct served *served, int signal) {
 
 TEST(stop, an_answer_under_way_is_sent_to_its_end_and_the_next_is_the_last) {
     enum { COUNT = 12 };
-    struct served served = serve((const char *const[]){"--stop-time", "1000", NULL});
+    struct served served = serve(NULL);
     int socket = dial(&served), heard = 1;
     char byte;
     /* More than the system keeps for a client that does not read: when the signal is sent, some are still to come. */
@@ -75,7 +75,7 @@ TEST(stop, an_answer_under_way_is_sent_to_its_end_and_the_next_is_the_last) {
 }
 
 TEST(stop, what_takes_too_long_is_cut_off_and_the_exit_status_says_so) {
-    struct served served = serve((const char *const[]){"--stop-time", "0.2", "--send-time", "1000", NULL});
+    struct served served = serve((const char *const[]){"--stop-time", "0.2", NULL});
     int socket = dial(&served);
     char byte;
     check(say(socket, "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -86,7 +86,7 @@ TEST(stop, what_takes_too_long_is_cut_off_and_the_exit_status_says_so) {
 }
 
 TEST(stop, a_second_signal_ends_it_at_once) {
-    struct served served = serve((const char *const[]){"--stop-time", "1000", "--send-time", "1000", NULL});
+    struct served served = serve(NULL);
     int socket = dial(&served);
     char byte;
     for (int i = 0; i < 8; i++) check(say(socket, "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n"));
