@@ -176,13 +176,11 @@ endif()
 # A server and a client of HTTP; tests/httpd runs both.
 file(GLOB FILCH_HTTPD_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/httpd/*.c")
 file(GLOB FILCH_FETCH_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/parallel_fetch/*.c")
-if(EXISTS "${PROJECT_SOURCE_DIR}/include/filch/serve.h" AND EXISTS "${PROJECT_SOURCE_DIR}/include/filch/stream.h")
-    filch_example(httpd ${FILCH_HTTPD_FILES})
-    filch_example(parallel_fetch ${FILCH_FETCH_FILES})
-    if(TARGET filch_tls_shared)
-        target_link_libraries(example_httpd PRIVATE filch::tls)
-        target_compile_definitions(example_httpd PRIVATE HTTPD_TLS)
-    endif()
+filch_example(httpd ${FILCH_HTTPD_FILES})
+filch_example(parallel_fetch ${FILCH_FETCH_FILES})
+if(TARGET filch_tls_shared)
+    target_link_libraries(example_httpd PRIVATE filch::tls)
+    target_compile_definitions(example_httpd PRIVATE HTTPD_TLS)
 endif()
 
 # Guests: libraries that open descriptors of their own, driven from tasks, against the real servers. The thread sanitizer

@@ -69,10 +69,14 @@ static void stop(struct server *server) {
     filch_server_stop(&server->serving);
 }
 
-/* The task that waits for a signal. */
+/* The task that waits for signals: the first stops the server, the second one does not wait until it has stopped. */
 static int watch(void *arg) {
     struct server *server = arg;
-    if (stop_wait(server->stop) != -ECANCELED) stop(server);
+    int number = stop_wait(server->stop);
+    if (number == -ECANCELED) return 0;
+    stop(server);
+    number = stop_wait(server->stop);
+    if (number > 0) stop_at_once(number);
     return 0;
 }
 

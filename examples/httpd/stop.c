@@ -40,9 +40,11 @@ int stop_open(filch_fd *stop) {
 int stop_wait(filch_fd stop) {
     struct signalfd_siginfo info;
     ssize_t length = filch_fd_read(stop, &info, sizeof(info), FILCH_NEVER);
-    if (length < 0) return (int)length;
-    /* One thread that lets it through is enough for the next one to have its effect. */
+    return length < 0 ? (int)length : (int)info.ssi_signo;
+}
+
+void stop_at_once(int number) {
     sigset_t set = signals_that_stop();
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    return 0;
+    raise(number);
 }

@@ -11,10 +11,10 @@ void stop_prepare(void);
 /* Begins to ask for them. 0, or a negative errno; then nothing is open. From a task. */
 int stop_open(filch_fd *stop);
 
-/*
- * Waits for the first one. From then on the next one ends the process, as it does without all this. 0, or -ECANCELED, or
- * another negative errno.
- */
+/* Waits for the next one, whose number is answered; or -ECANCELED, or another negative errno. */
 int stop_wait(filch_fd stop);
+
+/* Has signal `number` do to the process what it does by default: does not return. */
+void stop_at_once(int number);
 
 #endif

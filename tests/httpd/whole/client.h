@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server to be tested, as a process of its own on a free port, and clients of it that do what no good client does. The
- * clients are plain blocking sockets: nothing of filch is in them. Whatever does not come within some 30 s fails the test.
+ * clients are plain blocking sockets: nothing of filch is in them. Whatever does not come within minutes fails the test.
  */
 #ifndef TESTS_HTTPD_CLIENT_H
 #define TESTS_HTTPD_CLIENT_H
@@ -19,7 +19,8 @@ struct served {
 };
 
 /*
- * Starts the server on a folder of its own with these files, and with `options`, which NULL ends (NULL: none).
+ * Starts the server on a folder of its own with these files, with times that do not run out, and with `options`, which come
+ * after them; NULL ends these (NULL: none).
  *
  *     index.html      "<p>index</p>\n"
  *     hello.txt       "hello, world\n"
