@@ -17,7 +17,7 @@
  *
  * Each call tries at once, and waits only where the kernel says that it would have to. A task that never has to wait
  * gives way to others now and then. EINTR is never answered. Workers have SIGPIPE blocked, so that who writes to what nobody
- * reads is answered -EPIPE; on other threads that holds for sockets alone.
+ * reads is answered -EPIPE; on other threads that holds for sockets alone, and there not for sendfile and splice.
  *
  * Errors that every call below may answer, besides its own:
  *
@@ -120,11 +120,11 @@ FILCH_API FILCH_CHECK int filch_fd_wait(filch_fd fd, unsigned events, filch_dead
 /*
  * As poll(2) for one descriptor, and only the task waits: for a library that opens and closes its own, non-blocking
  * (libpq, libcurl). Nothing is kept after the call, so the number may be closed, and given out anew, between two calls;
- * while somebody waits at it, it must not be. From a thread that is no worker this is poll(2).
+ * while somebody waits at it, it must not be. A regular file is always ready. From a thread that is no worker this is
+ * poll(2).
  *
  * Returns  those of `events` that can be had, more than 0
  *          -EBADF   `number` is no open descriptor
- *          -EPERM   it cannot be watched: a regular file
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker
  */

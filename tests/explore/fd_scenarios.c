@@ -154,17 +154,22 @@ SCENARIO(fd_timers, "a worker sleeps in the poller for a timer, and for a byte t
 
 /* ---------------------------------------------------------------------------------------------------------- spares */
 
-/* A runtime with one worker, which is not alone any more, as the monitor has it before a spare comes. */
+/* Without a monitor, a runtime's only worker takes itself for alone, and so would its spare. */
+static void make_plural(struct filch__worker *worker) {
+    explore_check(filch__runqueue_share(&worker->runqueue));
+    store_seq_cst(&worker->alone, false);
+}
+
 static void begin_plural(void) {
     begin(1);
-    explore_check(filch__runqueue_share(&runtime->workers[0].runqueue));
-    store_seq_cst(&runtime->workers[0].alone, false);
+    make_plural(&runtime->workers[0]);
 }
 
 /* As the monitor does: a spare is made, works, and is retired and called back. */
 static void hire_and_retire(void *arg) {
     explore_check(filch__runtime_add_spare(runtime));
     struct filch__worker *spare = filch__runtime_worker(runtime, 1);
+    make_plural(spare);
     for (unsigned i = 1 + explore_choose(3); i > 0; i--) {
         filch__idle_unretire(runtime);
         bool until_asleep = arg != NULL || explore_choose(2) == 0;

@@ -379,12 +379,14 @@ TEST(fd_crowd, a_flood_of_ready_tasks_does_not_keep_an_event_from_being_seen) {
 static int read_for_ever(void *arg) {
     struct watched *watched = arg;
     char block[64];
+    atomic_fetch_add(&watched->hogs, 1);
     while (!atomic_load(&watched->stop)) check_int(filch_fd_read(watched->ends[0], block, 64, FILCH_NEVER), 64);
     return 0;
 }
 
 static int stop_it(void *arg) {
     struct watched *watched = arg;
+    while (atomic_load(&watched->hogs) == 0) filch_yield();
     atomic_store(&watched->stop, true);
     return 0;
 }

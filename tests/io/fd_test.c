@@ -273,6 +273,7 @@ static int use_file(void *arg) {
     check_int(filch_fd_pread(fd, got, sizeof got, 26, FILCH_NEVER), 0);
     check_int(filch_fd_read(fd, got, sizeof got, FILCH_NEVER), 0); /* its position is at the end */
     check_int(filch_fd_wait(fd, FILCH_READABLE, FILCH_NEVER), -EPERM);
+    check_int(filch_poll(number, FILCH_READABLE, PASSED), FILCH_READABLE); /* as to poll(2) */
     check_int(filch_fd_close(fd), 0);
     fd = adopt(open("/dev/null", O_RDWR | O_CLOEXEC));
     check_int(filch_fd_write(fd, "x", 1, FILCH_NEVER), 1);
@@ -404,7 +405,7 @@ static int send_urgently(void *arg) {
     check_int(filch_fd_write(ends[1], "before", 6, FILCH_NEVER), 6);
     check_int(filch_fd_send(ends[1], "!", 1, MSG_OOB, FILCH_NEVER), 1);
     check_int(filch_fd_write(ends[1], "after", 5, FILCH_NEVER), 5);
-    check_int(filch_fd_read_exactly(ends[0], got, 6, NULL, FILCH_NEVER), 0);
+    check_int(filch_fd_read(ends[0], got, sizeof got, FILCH_NEVER), 6); /* short, and there is more */
     check(memcmp(got, "before", 6) == 0);
     check_int(filch_fd_recv(ends[0], got, 1, MSG_OOB, FILCH_NEVER), 1);
     check_int(got[0], '!');
@@ -513,8 +514,10 @@ static int fill_and_write(void *arg) {
         size_t moved;
         streams[i](ends);
         size_t filled = fill(ends[1]);
-        check_int(filch_fd_write(ends[1], all, 1, filch_after(FILCH_MS(1))), -ETIMEDOUT);
-        check_int(filch_fd_wait(ends[1], FILCH_WRITABLE, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+        if (streams[i] != make_tcp) { /* which may find room yet */
+            check_int(filch_fd_write(ends[1], all, 1, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+            check_int(filch_fd_wait(ends[1], FILCH_WRITABLE, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+        }
         drain(ends[0], filled);
         check_int(filch_fd_wait(ends[1], FILCH_WRITABLE, FILCH_NEVER), FILCH_WRITABLE);
         filch_task *reader = start(drain_later, ends);
@@ -594,7 +597,8 @@ static int send_a_file(void *arg) {
         check(memcmp(got, "uvwxyzbcd", 9) == 0);
         fill(ends[1]);
         offset = 0;
-        check_int(filch_fd_sendfile(ends[1], number, &offset, 26, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+        if (streams[i] != make_tcp) /* which may find room yet */
+            check_int(filch_fd_sendfile(ends[1], number, &offset, 26, filch_after(FILCH_MS(1))), -ETIMEDOUT);
         check_int(offset, 0);
         close_both(ends);
     }
