@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "alloc/alloc.h"
@@ -440,6 +441,7 @@ static int status_of_child(int (*fn)(void), int signals) {
     check(pid >= 0);
     if (pid == 0) {
         signal(SIGINT, SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* with a test that fails it ends as well */
         ready_to = numbers[1];
         close(numbers[0]);
         _exit(fn());
