@@ -378,22 +378,24 @@ static int read_one(void *arg) {
 
 static int close_in_use(void *arg) {
     (void)arg;
-    int numbers[2];
-    filch_file file;
     use_pool();
-    check_int(pipe(numbers), 0);
-    check_int(filch_file_adopt(&file, numbers[0], NULL), 0);
-    filch_task *reads = start(read_one, &file);
-    do { /* until the helper is at it, or is about to be */
-        filch_sleep(FILCH_MS(1));
-    } while (filch_fd_release(file.filch__fd) != -EBUSY);
-    check_int(filch_file_close(file), 0);
-    check_int(filch_file_close(file), -EBADF);
-    check(fcntl(numbers[0], F_GETFD) >= 0); /* it is in use: nobody else may get the number */
-    check_int(write(numbers[1], "x", 1), 1);
-    check_int(result_of(reads), 1);
-    check_int(fcntl(numbers[0], F_GETFD), -1);
-    close(numbers[1]);
+    for (int written = 0; written < 2; written++) { /* a pipe's end is only read */
+        int numbers[2];
+        filch_file file;
+        check_int(written ? socketpair(AF_UNIX, SOCK_STREAM, 0, numbers) : pipe(numbers), 0);
+        check_int(filch_file_adopt(&file, numbers[0], NULL), 0);
+        filch_task *reads = start(read_one, &file);
+        struct filch__record *record = file.filch__fd.filch__record;
+        while ((load_acquire(&record->state) & RECORD_USERS) < 2)
+            filch_sleep(FILCH_MS(1)); /* until it is in the call */
+        check_int(filch_file_close(file), 0);
+        check_int(filch_file_close(file), -EBADF);
+        check(fcntl(numbers[0], F_GETFD) >= 0); /* it is in use: nobody else may get the number */
+        check_int(write(numbers[1], "x", 1), 1);
+        check_int(result_of(reads), 1);
+        check_int(fcntl(numbers[0], F_GETFD), -1);
+        close(numbers[1]);
+    }
     return 0;
 }
 

@@ -421,6 +421,25 @@ TEST(process, a_group_of_its_own_ends_with_it) {
     run_with_both(end_group, NULL);
 }
 
+/* The number may be another's by the time that it has ended, as far as the library can know. */
+static int leave_rest_of_group(void *arg) {
+    (void)arg;
+    filch_process_options options = quiet;
+    options.group = FILCH_PROCESS_GROUP_NEW;
+    filch_process *process = start_process(SHELL("sleep 1000 & exit 0"), &options);
+    pid_t pid = filch_process_pid(process);
+    check_ended(process, 0, 0);
+    check_int(filch_process_kill(process), -ESRCH);
+    check_int(kill(-pid, 0), 0); /* the rest of it goes on */
+    filch_process_destroy(process);
+    check_int(kill(-pid, SIGKILL), 0);
+    return 0;
+}
+
+TEST(process, no_signal_is_sent_to_the_number_of_one_that_has_ended) {
+    run_with_both(leave_rest_of_group, NULL);
+}
+
 /* ------------------------------------------------------------------------------------------------------- destroy, detach */
 
 static int destroy_running(void *arg) {
