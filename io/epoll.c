@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "io/backend.h"
+#include "io/ring_door.h"
 
 static int open_epoll(struct filch__io *io) {
     io->wait_fd = epoll_create1(EPOLL_CLOEXEC);
     if (io->wait_fd < 0) return -errno;
     io->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = EVENT_WAKE};
     if (io->event_fd >= 0 && epoll_ctl(io->wait_fd, EPOLL_CTL_ADD, io->event_fd, &event) == 0) return 0;
     int error = errno;
     if (io->event_fd >= 0) close(io->event_fd);
@@ -24,6 +24,7 @@ static int open_epoll(struct filch__io *io) {
 }
 
 static void close_epoll(struct filch__io *io) {
+    filch__io_close_ring(io);
     close(io->event_fd);
     close(io->wait_fd);
 }
@@ -46,23 +47,25 @@ static unsigned wait_epoll(struct filch__io *io, struct filch__poll_event *event
     int count = wait_until(io->wait_fd, ready, room, until_ns);
     if (count < 0 && errno != EINTR) filch__die("internal: epoll_wait: error %d", errno);
     unsigned kept = 0;
+    bool ring = false;
     for (int i = 0; i < count; i++) {
-        if (ready[i].data.u64 == 0) continue; /* interrupted */
-        events[kept++] = (struct filch__poll_event){.data = ready[i].data.u64, .events = ready[i].events};
+        uint64_t data = ready[i].data.u64;
+        ring |= data == EVENT_RING;
+        if (data == EVENT_WAKE || data == EVENT_RING) continue;
+        events[kept++] = (struct filch__poll_event){.data = data, .events = ready[i].events};
     }
-    return kept;
+    return ring ? kept + filch__io_fetch_ring(io, &events[kept], room - kept) : kept;
 }
 
 static void deliver_epoll(struct filch__io *io, const struct filch__poll_event *events, unsigned count) {
     (void)io;
     for (unsigned i = 0; i < count; i++) {
-        uint32_t bits = events[i].events;
+        if (events[i].data & EVENT_TAG) {
+            filch__io_file_done(&events[i]);
+            continue;
+        }
         struct filch__record *record = filch__event_record(events[i].data);
-        if (!filch__event_is_fresh(record, events[i].data)) continue;
-        unsigned ready = 0;
-        if (bits & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) ready |= FILCH_READABLE;
-        if (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) ready |= FILCH_WRITABLE;
-        filch__record_event(record, ready, bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? FILCH_READABLE : 0);
+        if (filch__event_is_fresh(record, events[i].data)) filch__record_polled(record, events[i].events);
     }
 }
 
@@ -102,6 +105,12 @@ static void unwatch_epoll(struct filch__io *io, struct filch__record *record) {
     (void)epoll_ctl(io->wait_fd, EPOLL_CTL_DEL, record->number, NULL);
 }
 
+/* Not edge by edge: what finds no room in a batch is to be told of again. */
+static int watch_ring_epoll(struct filch__io *io, int number) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = EVENT_RING};
+    return epoll_ctl(io->wait_fd, EPOLL_CTL_ADD, number, &event) == 0 ? 0 : -errno;
+}
+
 const struct filch__backend filch__backend_epoll = {
     .name = "epoll",
     .open = open_epoll,
@@ -111,4 +120,5 @@ const struct filch__backend filch__backend_epoll = {
     .interrupt = interrupt_epoll,
     .watch = watch_epoll,
     .unwatch = unwatch_epoll,
+    .watch_ring = watch_ring_epoll,
 };

@@ -54,9 +54,8 @@ static int make(struct filch_runtime *runtime, struct filch__io **result) {
     if (io == NULL) return -ENOMEM;
     io->poller.ops = &ops;
     io->runtime = runtime;
-    io->backend = &filch__backend_epoll;
     filch__slab_depot_init(&io->records, sizeof(struct filch__record));
-    int error = io->backend->open(io);
+    int error = filch__io_choose(io);
     if (error == 0) {
         *result = io;
         return 0;

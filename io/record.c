@@ -38,10 +38,17 @@ int filch__record_enter(filch_fd fd, struct filch__record **result) {
     return -EBADF;
 }
 
+/* By who is the last to use it (LEAVE). In the child of a fork it would be the parent's watch that ends. */
+static void unwatch(struct filch__record *record) {
+    struct filch__io *io = record->io;
+    if (load_relaxed(&record->watched) != WATCH_ON || filch__runtime_is_parents(io->runtime)) return;
+    io->backend->unwatch(io, record);
+}
+
 /* Nobody uses the number any more: it goes back to the kernel, and the record to whoever opens the next. */
 static void finish(struct filch__record *record) {
     struct filch__io *io = record->io;
-    if (load_relaxed(&record->watched) == WATCH_ON) io->backend->unwatch(io, record); /* LEAVE carries it */
+    unwatch(record);
     if (!record->guest) (void)filch__system_close(record->number);
     /* Whoever is between enter and leave in vain has only its count in the state. */
     uint64_t state = load_relaxed(&record->state);
@@ -81,7 +88,7 @@ int filch__record_release(struct filch__record *record) {
     if (state & RECORD_CLOSING) return -EBADF;
     if (!cas_acq_rel(&record->state, &alone, alone | RECORD_CLOSING)) return alone & RECORD_CLOSING ? -EBADF : -EBUSY;
     /* Nobody waits, and who enters from here on leaves at once: these two are the caller's, until it leaves (LEAVE). */
-    if (load_relaxed(&record->watched) == WATCH_ON) record->io->backend->unwatch(record->io, record);
+    unwatch(record);
     store_relaxed(&record->watched, (uint32_t)WATCH_NOT);
     record->guest = true;
     int number = record->number;
@@ -123,6 +130,13 @@ void filch__record_event(struct filch__record *record, unsigned ready, unsigned 
     if ((word & (READY | WAITED)) != READY) happened(record, TO_WRITE, READY); /* else see look_again */
 }
 
+void filch__record_polled(struct filch__record *record, uint32_t bits) {
+    unsigned ready = 0;
+    if (bits & (POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR)) ready |= FILCH_READABLE;
+    if (bits & (POLLOUT | POLLHUP | POLLERR)) ready |= FILCH_WRITABLE;
+    filch__record_event(record, ready, bits & (POLLRDHUP | POLLHUP | POLLERR) ? FILCH_READABLE : 0);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- waits */
 
 /* It cannot be watched: whoever waits for that learns it. */
@@ -143,10 +157,24 @@ static int watch(struct filch__record *record) {
     uint32_t not_yet = WATCH_NOT;
     if (!cas_acq_rel(&record->watched, &not_yet, (uint32_t)WATCH_BEGINS)) return not_yet == WATCH_CANNOT ? -EPERM : 0;
     int error = record->io->backend->watch(record->io, record);
-    uint32_t now = error == 0 ? WATCH_ON : error == -EPERM ? WATCH_CANNOT : WATCH_NOT;
-    store_release(&record->watched, now);
+    uint32_t begins = WATCH_BEGINS, now = error == 0 ? WATCH_ON : error == -EPERM ? WATCH_CANNOT : WATCH_NOT;
+    (void)cas_acq_rel(&record->watched, &begins, now); /* else it has been found out already that it cannot be */
     if (error != 0) give_up(record, error);
     return error;
+}
+
+void filch__record_cannot_watch(struct filch__record *record, int error) {
+    store_release(&record->watched, (uint32_t)WATCH_CANNOT);
+    give_up(record, error);
+}
+
+/*
+ * Under the latch: whether it is being watched still. Who gives it up says so first, and then takes out who is listed: so
+ * nobody who sees that it is being watched, and lists itself under the same latch, is left there.
+ */
+static bool is_watched(struct filch__record *record) {
+    uint32_t watched = load_acquire(&record->watched);
+    return watched == WATCH_ON || watched == WATCH_BEGINS;
 }
 
 /*
@@ -186,7 +214,7 @@ int filch__record_wait(struct filch__record *record, enum filch__direction direc
     struct filch__clause clause = {.waiter = &waiter};
     filch__latch_take(&record->latch);
     bool closing = is_closing(record);
-    if (closing || !must_wait(record, direction)) {
+    if (closing || !is_watched(record) || !must_wait(record, direction)) {
         filch__latch_leave(&record->latch);
         return closing ? -EBADF : 0;
     }
@@ -213,7 +241,7 @@ int filch__record_wait_both(struct filch__record *record, filch_deadline deadlin
     struct filch__clause clauses[2] = {{.waiter = &waiter, .number = 1}, {.waiter = &waiter, .number = 2}};
     filch__latch_take(&record->latch);
     bool closing = is_closing(record);
-    if (closing || !must_wait(record, TO_READ) || !must_wait(record, TO_WRITE)) {
+    if (closing || !is_watched(record) || !must_wait(record, TO_READ) || !must_wait(record, TO_WRITE)) {
         filch__latch_leave(&record->latch);
         return closing ? -EBADF : 0;
     }

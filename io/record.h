@@ -113,6 +113,12 @@ int filch__record_release(struct filch__record *record);
 /* Something has happened: `ready` and `hung_up` are masks of FILCH_READABLE and FILCH_WRITABLE. Wakes who waits. */
 void filch__record_event(struct filch__record *record, unsigned ready, unsigned hung_up);
 
+/* The same, of what poll(2) or epoll(7) tell. */
+void filch__record_polled(struct filch__record *record, uint32_t bits);
+
+/* The backend has found out that it cannot watch it: whoever waits, and whoever would wait, is answered `error`. */
+void filch__record_cannot_watch(struct filch__record *record, int error);
+
 /* The word of a direction, to be read before a try. */
 static inline uint32_t filch__record_ready(struct filch__record *record, enum filch__direction direction) {
     return load_acquire(&record->ready[direction]); /* READY */

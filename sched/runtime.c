@@ -46,6 +46,7 @@
 static bool options_are_valid(const filch_options *options) {
     if (options->workers > FILCH_WORKERS_MAX) return false;
     if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
+    if ((unsigned)options->poller > FILCH_POLLER_IO_URING) return false;
     if ((unsigned)options->on_deadlock > FILCH_DEADLOCK_IGNORE) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
@@ -311,6 +312,7 @@ static void fill(struct filch_runtime *runtime, const filch_options *options, un
     if (runtime->worker_count > FILCH_WORKERS_MAX) runtime->worker_count = FILCH_WORKERS_MAX;
     runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
     runtime->stack_class = filch__stack_class(options->stack_size != 0 ? options->stack_size : FILCH__STACK_DEFAULT);
+    runtime->poller_wish = options->poller;
     runtime->closable = !runtime->simulated && barrier_is_to_be_had();
     filch__process_watch();
     runtime->process = filch__process_number();

@@ -22,6 +22,7 @@ struct filch_runtime {
     unsigned worker_count;
     unsigned search_max; /* how many workers may search at once */
     unsigned stack_class;
+    filch_poller poller_wish;
     uint32_t process;      /* the number of the one it was made in: sched/child.h */
     ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;

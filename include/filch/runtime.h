@@ -20,6 +20,13 @@ FILCH_BEGIN_DECLS
 
 typedef struct filch_runtime filch_runtime;
 
+/* What a runtime's descriptors are watched by, and who makes calls on files that may have to wait for a disk. */
+typedef enum filch_poller {
+    FILCH_POLLER_DEFAULT = 0,  /* epoll(7), and files by io_uring(7) where the kernel lets it be used, else by threads */
+    FILCH_POLLER_EPOLL = 1,    /* epoll, and no io_uring at all */
+    FILCH_POLLER_IO_URING = 2, /* io_uring for both; where it is not to be had, as FILCH_POLLER_EPOLL */
+} filch_poller;
+
 /* What is done about tasks that wait for one another in a circle (mutexes and awaits), once all workers are idle. */
 typedef enum filch_deadlock {
     FILCH_DEADLOCK_REPORT = 0, /* a dump on standard error, once: see filch/dump.h */
@@ -43,6 +50,7 @@ typedef struct filch_options {
     bool
         interrupt; /* the first SIGINT (Ctrl-C) cancels all tasks, as filch_runtime_cancel; the next one does what it did
                          before. The runtime has a thread for it. filch/signal.h tells of other signals */
+    filch_poller poller; /* default: what FILCH_POLLER in the environment names, "epoll" or "io_uring", if it does */
 } filch_options;
 
 #define FILCH_WORKERS_MAX 1024u
@@ -115,6 +123,13 @@ FILCH_API filch_runtime *filch_runtime_current(void);
 
 /* How many workers `runtime` has; 0 for NULL. From any thread; does not wait. */
 FILCH_API unsigned filch_runtime_workers(const filch_runtime *runtime);
+
+/*
+ * What the descriptors of `runtime` are watched by: "epoll" or "io_uring", static text. NULL before its first use of one,
+ * and for NULL. With FILCH_DEBUG=io in the environment, a line on standard error says by then what was chosen and why.
+ * From any thread; does not wait.
+ */
+FILCH_API const char *filch_runtime_poller(const filch_runtime *runtime);
 
 /*
  * Cancels every task of `runtime`, now and those that are spawned later, as filch_task_cancel does one: for a shutdown
