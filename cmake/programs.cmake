@@ -76,10 +76,20 @@ foreach(folder ${FILCH_TEST_FOLDERS})
     if(NOT EXISTS "${PROJECT_SOURCE_DIR}/tests/${folder}/CMakeLists.txt")
         set(files ${FILCH_TEST_FILES})
         list(FILTER files INCLUDE REGEX "^${folder}/")
+        if(NOT FILCH_URING)
+            list(FILTER files EXCLUDE REGEX "^io/uring_")
+        endif()
         list(TRANSFORM files PREPEND "${PROJECT_SOURCE_DIR}/tests/")
         filch_test_program(${folder} ${files})
     endif()
 endforeach()
+
+# Input and output once more, watched by io_uring.
+if(TARGET test_io AND FILCH_URING)
+    filch_judged(io-uring --tests -- $<TARGET_FILE:test_io>)
+    set_tests_properties(io-uring PROPERTIES LABELS unit
+                         ENVIRONMENT "${FILCH_JUDGE_ENVIRONMENT};FILCH_POLLER=io_uring")
+endif()
 
 # The runner itself: that a failing test fails, and that no test at all is a failure.
 filch_test_program(harness "${PROJECT_SOURCE_DIR}/tests/harness/harness_test.c")

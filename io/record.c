@@ -139,7 +139,7 @@ void filch__record_polled(struct filch__record *record, uint32_t bits) {
 
 /* ------------------------------------------------------------------------------------------------------------- waits */
 
-/* It cannot be watched: whoever waits for that learns it. */
+/* It is not being watched: whoever waits for that learns it. */
 static void give_up(struct filch__record *record, int error) {
     filch__latch_take(&record->latch);
     struct filch__clause *readers = filch__waitlist_take_all(&record->waiters[TO_READ]);
@@ -158,13 +158,13 @@ static int watch(struct filch__record *record) {
     if (!cas_acq_rel(&record->watched, &not_yet, (uint32_t)WATCH_BEGINS)) return not_yet == WATCH_CANNOT ? -EPERM : 0;
     int error = record->io->backend->watch(record->io, record);
     uint32_t begins = WATCH_BEGINS, now = error == 0 ? WATCH_ON : error == -EPERM ? WATCH_CANNOT : WATCH_NOT;
-    (void)cas_acq_rel(&record->watched, &begins, now); /* else it has been found out already that it cannot be */
+    (void)cas_acq_rel(&record->watched, &begins, now); /* else it has ended already */
     if (error != 0) give_up(record, error);
     return error;
 }
 
-void filch__record_cannot_watch(struct filch__record *record, int error) {
-    store_release(&record->watched, (uint32_t)WATCH_CANNOT);
+void filch__record_unwatched(struct filch__record *record, int error) {
+    store_release(&record->watched, (uint32_t)WATCH_NOT);
     give_up(record, error);
 }
 

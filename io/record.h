@@ -116,8 +116,11 @@ void filch__record_event(struct filch__record *record, unsigned ready, unsigned 
 /* The same, of what poll(2) or epoll(7) tell. */
 void filch__record_polled(struct filch__record *record, uint32_t bits);
 
-/* The backend has found out that it cannot watch it: whoever waits, and whoever would wait, is answered `error`. */
-void filch__record_cannot_watch(struct filch__record *record, int error);
+/*
+ * The backend does not watch it any more, by itself or since it could not: who waits tries again, and has it watched anew;
+ * or is answered `error`. By who has entered.
+ */
+void filch__record_unwatched(struct filch__record *record, int error);
 
 /* The word of a direction, to be read before a try. */
 static inline uint32_t filch__record_ready(struct filch__record *record, enum filch__direction direction) {

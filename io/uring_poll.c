@@ -5,9 +5,10 @@
  * completed, a look costs none either. A request that does nothing interrupts: its completion is there when it is
  * submitted.
  *
- * A poll ends by itself where its completion finds no room, or where the thread ends that has submitted it, which may be
- * any; its last completion says so (not F_MORE), and whoever delivers that polls anew. What is ready already is a
- * completion too, so nothing is missed in between. A completion of an opening that is over is told by its generation.
+ * A poll ends by itself where its completion finds no room, where the thread ends that has submitted it, which may be any,
+ * and at once where there is nothing to wait for (/dev/null). Its last completion says so (not F_MORE), and all who wait try
+ * again: who has to wait still has it polled anew. What is ready already is a completion too, so nothing is missed in
+ * between. A completion of an opening that is over is told by its generation.
  *
  * As long as a descriptor is polled the kernel keeps what it leads to. So closing it withdraws the poll before; but the
  * kernel lets go of it on the thread that has submitted the poll. That is interrupted for it, and yet the other side may
@@ -56,7 +57,8 @@ static struct filch__uring *ring_of(struct filch__io *io) {
 
 /* ------------------------------------------------------------------------------------------------------------ polls */
 
-static void poll_from_now_on(struct filch__io *io, struct filch__record *record) {
+/* What cannot be polled is told by the completion. */
+static int watch_uring(struct filch__io *io, struct filch__record *record) {
     struct io_uring_sqe sqe = {
         .opcode = IORING_OP_POLL_ADD,
         .fd = record->number,
@@ -65,11 +67,6 @@ static void poll_from_now_on(struct filch__io *io, struct filch__record *record)
         .user_data = filch__event_data(record, load_acquire(&record->state)),
     };
     filch__uring_send(ring_of(io), &sqe);
-}
-
-/* What cannot be polled is told by the completion. */
-static int watch_uring(struct filch__io *io, struct filch__record *record) {
-    poll_from_now_on(io, record);
     return 0;
 }
 
@@ -85,23 +82,18 @@ static void unwatch_uring(struct filch__io *io, struct filch__record *record) {
     filch__uring_send(ring_of(io), &sqe);
 }
 
-/* The poll has ended. By who has entered the record, so that it is not closed meanwhile. */
-static void poll_ended(struct filch__io *io, struct filch__record *record, int result) {
-    if (result >= 0 || result == -ECANCELED) {
-        poll_from_now_on(io, record);
-    } else {
-        filch__record_cannot_watch(record, result == -EINVAL || result == -EOPNOTSUPP ? -EPERM : result);
-    }
+/* Who has entered the record knows that it is not closed meanwhile, and opened again. */
+static void poll_ended(struct filch__record *record, const struct filch__poll_event *event) {
+    if (filch__record_enter(filch__event_handle(record, event->data), &record) != 0) return;
+    filch__record_unwatched(record, event->result < 0 && event->result != -ECANCELED ? event->result : 0);
+    filch__record_leave(record);
 }
 
-static void deliver_poll(struct filch__io *io, const struct filch__poll_event *event) {
+static void deliver_poll(const struct filch__poll_event *event) {
     struct filch__record *record = filch__event_record(event->data);
     if (!filch__event_is_fresh(record, event->data)) return;
     if (event->result > 0) filch__record_polled(record, (uint32_t)event->result);
-    if (event->events & IORING_CQE_F_MORE) return;
-    if (filch__record_enter(filch__event_handle(record, event->data), &record) != 0) return; /* it is being closed */
-    poll_ended(io, record, event->result);
-    filch__record_leave(record);
+    if (!(event->events & IORING_CQE_F_MORE)) poll_ended(record, event);
 }
 
 /* ------------------------------------------------------------------------------------------------------- the table */
@@ -123,11 +115,12 @@ static unsigned wait_uring(struct filch__io *io, struct filch__poll_event *event
 }
 
 static void deliver_uring(struct filch__io *io, const struct filch__poll_event *events, unsigned count) {
+    (void)io;
     for (unsigned i = 0; i < count; i++) {
         if (events[i].data & EVENT_TAG) {
             filch__io_file_done(&events[i]);
         } else {
-            deliver_poll(io, &events[i]);
+            deliver_poll(&events[i]);
         }
     }
 }
