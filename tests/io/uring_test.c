@@ -279,14 +279,13 @@ TEST(uring, who_waits_for_what_cannot_be_watched_does_not_wait_for_ever) {
 static int forked(void *arg) {
     (void)arg;
     filch_fd fd = adopted_event();
-    filch_task *task = waiting_reader(&fd);
+    check_int(filch_fd_wait(fd, FILCH_READABLE, filch_after(FILCH_MS(1))),
+              -ETIMEDOUT); /* watched, and nobody uses it */
     pid_t child = fork();
-    if (child == 0) {
-        (void)filch_fd_close(fd);
-        _exit(0);
-    }
+    if (child == 0) _exit(filch_fd_close(fd) == 0 && filch_fd_number(fd) == -EBADF ? 0 : 1);
     int status = -1;
     check(waitpid(child, &status, 0) == child && status == 0);
+    filch_task *task = waiting_reader(&fd);
     post(filch_fd_number(fd));
     check_int(awaited(task), 0);
     check_int(filch_fd_close(fd), 0);
