@@ -33,6 +33,10 @@ static uint64_t address(const void *pointer) {
     return (uint64_t)(uintptr_t)pointer;
 }
 
+static bool is_move(const struct filch__file_op *op) {
+    return op->opcode == FILE_READ || op->opcode == FILE_WRITE;
+}
+
 static void translate_moves(struct io_uring_sqe *sqe, const struct filch__file_op *op) {
     sqe->opcode = op->opcode == FILE_READ ? IORING_OP_READ : IORING_OP_WRITE;
     sqe->addr = address(op->buffer);
@@ -85,7 +89,10 @@ static void translate_close(struct io_uring_sqe *sqe, const struct filch__file_o
     sqe->opcode = IORING_OP_CLOSE;
 }
 
-/* As the kernel knows them. The others have no place there, or not in every kernel. */
+/*
+ * As the kernel knows them. The others have no place there, or not in every kernel; nor have moves at the file's own
+ * position, which what reads past the page cache leaves where it was.
+ */
 static void (*const translations[])(struct io_uring_sqe *, const struct filch__file_op *) = {
     [FILE_OPEN] = translate_open,         [FILE_CLOSE] = translate_close,   [FILE_READ] = translate_moves,
     [FILE_WRITE] = translate_moves,       [FILE_SYNC] = translate_sync,     [FILE_SYNC_DATA] = translate_sync,
@@ -96,6 +103,7 @@ static void (*const translations[])(struct io_uring_sqe *, const struct filch__f
 static bool translate(struct io_uring_sqe *sqe, const struct filch__file_op *op) {
     size_t count = sizeof translations / sizeof translations[0];
     if ((size_t)op->opcode >= count || translations[op->opcode] == NULL) return false;
+    if (is_move(op) && op->offset < 0) return false;
     *sqe = (struct io_uring_sqe){.fd = op->number};
     translations[op->opcode](sqe, op);
     return true;
@@ -152,9 +160,8 @@ static int make_once(struct filch__uring *ring, struct io_uring_sqe *sqe, const 
 static int inject(struct io_uring_sqe *sqe, const struct filch__file_op *op) {
     if (op->opcode == FILE_CLOSE) return 0; /* never made to fail */
     size_t part = sqe->len;
-    bool moves = op->opcode == FILE_READ || op->opcode == FILE_WRITE;
-    int answer = filch__system_injected(moves ? &part : NULL);
-    if (moves) sqe->len = (uint32_t)part;
+    int answer = filch__system_injected(is_move(op) ? &part : NULL);
+    if (is_move(op)) sqe->len = (uint32_t)part;
     return answer;
 }
 
