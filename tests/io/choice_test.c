@@ -120,7 +120,8 @@ static void is_epoll_since(const char *reason) {
     const filch_options options = {.name = "shy", .poller = FILCH_POLLER_IO_URING};
     const char *text = told(reads_file, epoll, &options);
     check(strstr(text, "filch: runtime \"shy\" watches descriptors by epoll (as the options say, but ") != NULL);
-    check(strstr(text, reason) != NULL && strchr(text, '\n') == text + strlen(text) - 1);
+    check(strstr(text, reason) != NULL || strstr(text, "the library was built without io_uring") != NULL);
+    check(strchr(text, '\n') == text + strlen(text) - 1);
     /* And where nobody asked for it, files do without it in silence. */
     check_int(unsetenv("FILCH_DEBUG"), 0);
     check_int(unsetenv("FILCH_POLLER"), 0);
