@@ -76,8 +76,8 @@ static void interrupt_epoll(struct filch__io *io) {
 }
 
 /*
- * A guest's number may be watched already, for another call that waits at it. epoll tells its entries apart by number too:
- * a copy of it, which is the record's own, can be watched beside.
+ * The number may be watched already: for filch_poll, any number of whose calls may wait at it, beside its owner. epoll
+ * tells its entries apart by number too, so that a copy of it can be watched.
  */
 static int watch_copy(struct filch__io *io, struct filch__record *record, struct epoll_event *event) {
     int copy = fcntl(record->number, F_DUPFD_CLOEXEC, 0);
@@ -87,22 +87,23 @@ static int watch_copy(struct filch__io *io, struct filch__record *record, struct
         close(copy);
         return -error;
     }
-    record->number = copy; /* a guest's record has one user */
-    record->guest = false;
+    record->watched_number = copy;
     return 0;
 }
 
 static int watch_epoll(struct filch__io *io, struct filch__record *record) {
-    uint32_t bits = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    uint32_t bits = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     struct epoll_event event = {.events = bits};
     event.data.u64 = filch__event_data(record, load_acquire(&record->state));
+    record->watched_number = record->number;
     if (epoll_ctl(io->wait_fd, EPOLL_CTL_ADD, record->number, &event) == 0) return 0;
-    return errno == EEXIST && record->guest ? watch_copy(io, record, &event) : -errno;
+    return errno == EEXIST ? watch_copy(io, record, &event) : -errno;
 }
 
 /* Closing would do it, but for a copy of the number in another process, which would go on to report. */
 static void unwatch_epoll(struct filch__io *io, struct filch__record *record) {
-    (void)epoll_ctl(io->wait_fd, EPOLL_CTL_DEL, record->number, NULL);
+    (void)epoll_ctl(io->wait_fd, EPOLL_CTL_DEL, record->watched_number, NULL);
+    if (record->watched_number != record->number) close(record->watched_number);
 }
 
 /* Not edge by edge: what finds no room in a batch is to be told of again. */

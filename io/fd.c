@@ -63,11 +63,16 @@ int filch_fd_number(filch_fd fd) {
     return number;
 }
 
+/* In the child of a fork: the record is a copy of what others were at, and the poller's entry is the parent's. */
+static bool is_parents(const struct filch__record *record) {
+    return filch__runtime_is_parents(record->io->runtime);
+}
+
 int filch_fd_close(filch_fd fd) {
     struct filch__record *record;
     int error = filch__record_enter(fd, &record);
     if (error != 0) return error;
-    error = filch__record_close(record);
+    error = is_parents(record) ? -ESHUTDOWN : filch__record_close(record);
     filch__record_leave(record);
     return error;
 }
@@ -76,7 +81,7 @@ int filch_fd_release(filch_fd fd) {
     struct filch__record *record;
     int error = filch__record_enter(fd, &record);
     if (error != 0) return error;
-    int number = filch__record_release(record);
+    int number = is_parents(record) ? -ESHUTDOWN : filch__record_release(record);
     filch__record_leave(record);
     return number;
 }

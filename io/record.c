@@ -134,7 +134,8 @@ void filch__record_polled(struct filch__record *record, uint32_t bits) {
     unsigned ready = 0;
     if (bits & (POLLIN | POLLPRI | POLLRDHUP | POLLHUP | POLLERR)) ready |= FILCH_READABLE;
     if (bits & (POLLOUT | POLLHUP | POLLERR)) ready |= FILCH_WRITABLE;
-    filch__record_event(record, ready, bits & (POLLRDHUP | POLLHUP | POLLERR) ? FILCH_READABLE : 0);
+    /* A read ends before an urgent byte, and before the end: then it is short, and there is more. */
+    filch__record_event(record, ready, bits & (POLLRDHUP | POLLHUP | POLLERR | POLLPRI) ? FILCH_READABLE : 0);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- waits */
@@ -158,23 +159,14 @@ static int watch(struct filch__record *record) {
     if (!cas_acq_rel(&record->watched, &not_yet, (uint32_t)WATCH_BEGINS)) return not_yet == WATCH_CANNOT ? -EPERM : 0;
     int error = record->io->backend->watch(record->io, record);
     uint32_t begins = WATCH_BEGINS, now = error == 0 ? WATCH_ON : error == -EPERM ? WATCH_CANNOT : WATCH_NOT;
-    (void)cas_acq_rel(&record->watched, &begins, now); /* else it has ended already */
+    (void)cas_acq_rel(&record->watched, &begins, now); /* WATCH; else it has ended already */
     if (error != 0) give_up(record, error);
     return error;
 }
 
 void filch__record_unwatched(struct filch__record *record, int error) {
-    store_release(&record->watched, (uint32_t)WATCH_NOT);
+    store_release(&record->watched, (uint32_t)WATCH_NOT); /* WATCH */
     give_up(record, error);
-}
-
-/*
- * Under the latch: whether it is being watched still. Who gives it up says so first, and then takes out who is listed: so
- * nobody who sees that it is being watched, and lists itself under the same latch, is left there.
- */
-static bool is_watched(struct filch__record *record) {
-    uint32_t watched = load_acquire(&record->watched);
-    return watched == WATCH_ON || watched == WATCH_BEGINS;
 }
 
 /*
@@ -195,30 +187,44 @@ static bool is_closing(struct filch__record *record) {
 
 /* The other half of passing events over: by who stands in the list of those who wait to write. */
 static void look_again(struct filch__record *record) {
-    if (filch__system_poll(record->number, POLLOUT, 0) > 0) filch__record_event(record, FILCH_WRITABLE, 0);
+    /* An error tells nothing, so that it is to be tried. */
+    if (filch__system_poll(record->number, POLLOUT, 0) != 0) filch__record_event(record, FILCH_WRITABLE, 0);
 }
 
-/* Before a wait: 0, or why there is to be none. */
+/*
+ * Before a wait: 0, with the latch taken; or why there is to be none. Who came second to have it watched, and lists itself
+ * after the first has failed and has told those in the list, has to try for itself.
+ */
 static int prepare(struct filch__record *record) {
     if (unlikely(filch__runtime_is_parents(record->io->runtime))) return -ESHUTDOWN;
-    return watch(record);
+    for (;;) {
+        int error = watch(record);
+        if (error != 0) return error;
+        filch__latch_take(&record->latch);
+        uint32_t watched = load_relaxed(&record->watched); /* WATCH */
+        if (likely(watched == WATCH_ON || watched == WATCH_BEGINS)) break;
+        filch__latch_leave(&record->latch);
+    }
+    if (!is_closing(record)) return 0;
+    filch__latch_leave(&record->latch);
+    return -EBADF;
 }
 
 static const char *const reasons[] = {"read", "write"};
 
-int filch__record_wait(struct filch__record *record, enum filch__direction direction, filch_deadline deadline) {
-    int error = prepare(record);
-    if (error != 0) return error;
+int filch__record_wait_again(struct filch__record *record, enum filch__direction direction, bool again,
+                             filch_deadline deadline) {
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, reasons[direction], record);
     struct filch__clause clause = {.waiter = &waiter};
-    filch__latch_take(&record->latch);
-    bool closing = is_closing(record);
-    if (closing || !is_watched(record) || !must_wait(record, direction)) {
+    int error = prepare(record);
+    if (error != 0) return error;
+    if (!must_wait(record, direction)) {
         filch__latch_leave(&record->latch);
-        return closing ? -EBADF : 0;
+        return 0;
     }
-    filch__waitlist_add(&record->waiters[direction], &clause);
+    struct filch__waitlist *list = &record->waiters[direction];
+    again ? filch__waitlist_add_first(list, &clause) : filch__waitlist_add(list, &clause);
     filch__latch_leave(&record->latch);
     if (direction == TO_WRITE) look_again(record);
     return filch__wait_listed(&record->latch, &clause, deadline);
@@ -234,16 +240,14 @@ static void remove_rest(struct filch__record *record, struct filch__clause *clau
 }
 
 int filch__record_wait_both(struct filch__record *record, filch_deadline deadline) {
-    int error = prepare(record);
-    if (error != 0) return error;
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, "readiness", record);
     struct filch__clause clauses[2] = {{.waiter = &waiter, .number = 1}, {.waiter = &waiter, .number = 2}};
-    filch__latch_take(&record->latch);
-    bool closing = is_closing(record);
-    if (closing || !is_watched(record) || !must_wait(record, TO_READ) || !must_wait(record, TO_WRITE)) {
+    int error = prepare(record);
+    if (error != 0) return error;
+    if (!must_wait(record, TO_READ) || !must_wait(record, TO_WRITE)) {
         filch__latch_leave(&record->latch);
-        return closing ? -EBADF : 0;
+        return 0;
     }
     filch__waitlist_add(&record->waiters[TO_READ], &clauses[0]);
     filch__waitlist_add(&record->waiters[TO_WRITE], &clauses[1]);

@@ -17,7 +17,7 @@
  *
  * Readiness. For each direction a word says whether a call is worth trying. An event counts the word up and sets READY; a
  * call that was told EAGAIN clears READY, if the word is what it was before the call: then nothing has happened since. A
- * short read of a stream shows that it is empty just as well, without another call. Who has to wait sets WAITED under the
+ * short read of TCP shows that it is empty just as well, without another call. Who has to wait sets WAITED under the
  * latch and stands in the list; of the event and the waiter, the later one sees the other's bit, since both change the
  * same word. An event grants the first in the list, who tries; whoever leaves a direction that is still READY and WAITED
  * grants the next. So each event runs once through those who wait, until one finds nothing.
@@ -30,6 +30,8 @@
  *   ENTER   open: state (release)  -> who enters: state (acquire)    carries number and kind
  *   LEAVE   leave: state (acq_rel) -> who finds nobody left          carries all use of the number, before close(2)
  *   READY   an event: the word (seq_cst RMW)  <->  a waiter: the word (seq_cst RMW): one of them sees the other
+ *   WATCH   who watches in vain: `watched` (release), then the latch  ->  a waiter: the latch, then `watched`: it is told,
+ *           or sees that nobody watches
  *   CLOSE   close: CLOSING (seq_cst), then the latch  <->  a waiter: the latch, then state: it is woken or does not wait
  */
 #ifndef FILCH_IO_RECORD_H
@@ -55,7 +57,7 @@ enum filch__direction { TO_READ = 0, TO_WRITE = 1 };
 /* A readiness word. */
 enum {
     READY = 1,   /* a call is worth trying */
-    HUNG_UP = 2, /* the other side has ended: a short read says nothing. Never cleared */
+    HUNG_UP = 2, /* the other side has ended, or has sent urgent data: a short read says nothing. Never cleared */
     WAITED = 4,  /* somebody stands in the list. Changed under the latch */
     EVENT = 16,  /* counts up from here */
 };
@@ -80,9 +82,12 @@ struct filch__record {
     int number;
     bool guest;   /* the number is not the library's: filch_poll's, or released */
     bool socket;  /* SIGPIPE is to be kept away by a flag */
-    bool stream;  /* a short read says that it is empty */
+    bool stream;  /* a short read says that it is empty: TCP, and nothing else; see filch__system_prepare */
     bool regular; /* a file: never has to wait, and cannot be watched */
     struct filch__io *io;
+
+    /* who watches it, and who finishes it (LEAVE) */
+    int watched_number; /* the number, or a copy of it: see io/epoll.c */
 
     /* under the latch */
     struct filch__latch latch;
@@ -132,8 +137,17 @@ static inline bool filch__record_clear(struct filch__record *record, enum filch_
     return cas_acq_rel(&record->ready[direction], &seen, seen & ~(uint32_t)READY); /* READY */
 }
 
-/* Waits until the direction is ready. 0, -ETIMEDOUT, -ECANCELED, -EBADF, -EPERM (it cannot be watched), or another error. */
-int filch__record_wait(struct filch__record *record, enum filch__direction direction, filch_deadline deadline);
+/*
+ * Waits until the direction is ready. 0, -ETIMEDOUT, -ECANCELED, -EBADF, -EPERM (it cannot be watched), or another error.
+ * Who has waited and tried in vain `again` is the first in the list, where it was before.
+ */
+int filch__record_wait_again(struct filch__record *record, enum filch__direction direction, bool again,
+                             filch_deadline deadline);
+
+static inline int filch__record_wait(struct filch__record *record, enum filch__direction direction,
+                                     filch_deadline deadline) {
+    return filch__record_wait_again(record, direction, false, deadline);
+}
 
 /* The same for either direction. */
 int filch__record_wait_both(struct filch__record *record, filch_deadline deadline);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,6 +36,10 @@ void filch__system_fail(uint64_t nth, bool all_after, int answer) {
 
 uint64_t filch__system_calls(void) {
     return load_relaxed(&calls);
+}
+
+bool filch__system_cuts(void) {
+    return load_relaxed(&injecting) && load_relaxed(&said) > 0;
 }
 
 /* What this call is to answer, or 0. A positive answer, of a call that moves bytes, is put into `*size` instead. */
@@ -233,13 +238,21 @@ never_inline int filch__system_connect(int number, const struct sockaddr *addres
 }
 
 never_inline int filch__system_socket(int family, int type, int protocol) {
-    int answer = injected(NULL);
-    return answer != 0 ? answer : (int)answer_of(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (answer == 0) answer = answer_of(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+    } while (again(answer));
+    return (int)answer;
 }
 
 never_inline int filch__system_pipe(int numbers[2]) {
-    int answer = injected(NULL);
-    return answer != 0 ? answer : (int)answer_of(pipe2(numbers, O_NONBLOCK | O_CLOEXEC));
+    ssize_t answer;
+    do {
+        answer = injected(NULL);
+        if (answer == 0) answer = answer_of(pipe2(numbers, O_NONBLOCK | O_CLOEXEC));
+    } while (again(answer));
+    return (int)answer;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- others */
@@ -256,6 +269,17 @@ never_inline int filch__system_poll(int number, short events, int64_t until_ns) 
     }
 }
 
+/*
+ * Of anything else a read may be short though there is more: a Unix socket's ends where descriptors were passed or the
+ * sender changes, SCTP's with a message, a pipe's with a packet if the writer has it so (O_DIRECT), which its reading end
+ * does not tell.
+ */
+static bool is_tcp(int number) {
+    int protocol = 0;
+    socklen_t length = sizeof protocol;
+    return getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP;
+}
+
 never_inline int filch__system_prepare(int number, struct filch__system_kind *kind) {
     *kind = (struct filch__system_kind){0};
     int flags = fcntl(number, F_GETFL);
@@ -266,7 +290,7 @@ never_inline int filch__system_prepare(int number, struct filch__system_kind *ki
     kind->socket = getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
     struct stat about;
     if (fstat(number, &about) != 0) return -errno;
-    kind->stream = kind->socket ? type == SOCK_STREAM : S_ISFIFO(about.st_mode);
+    kind->stream = kind->socket && is_tcp(number);
     kind->regular = S_ISREG(about.st_mode) || S_ISDIR(about.st_mode);
     return 0;
 }

@@ -38,7 +38,7 @@ int filch__system_poll(int number, short events, int64_t until_ns);
 /* What kind of thing a descriptor is. */
 struct filch__system_kind {
     bool socket;
-    bool stream;  /* a short read says that it is empty: a stream socket, a pipe */
+    bool stream;  /* a short read says that it is empty: TCP */
     bool regular; /* a file or a directory */
 };
 
@@ -61,5 +61,8 @@ uint64_t filch__system_calls(void);
  * `*size` bytes, a positive answer is put into that.
  */
 int filch__system_injected(size_t *size);
+
+/* Whether calls may be cut short by that: then a short one says nothing. */
+bool filch__system_cuts(void);
 
 #endif

@@ -134,7 +134,8 @@ void filch__idle_rouse(struct filch__worker *worker) {
 
 void filch__idle_hand_over(struct filch_runtime *runtime) {
     struct filch__poller *poller = load_seq_cst(&runtime->poller);
-    if (poller != NULL && load_seq_cst(&poller->held) != HELD_SLEEPS) filch__idle_notify(runtime);
+    bool unheld = poller != NULL && load_seq_cst(&poller->held) != HELD_SLEEPS;
+    if (unheld || filch__steal_in_sight(runtime)) filch__idle_notify(runtime);
 }
 
 void filch__idle_wake_all(struct filch_runtime *runtime) {
@@ -195,6 +196,7 @@ static void get_up(struct filch__worker *worker) {
         add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
         store_relaxed(&worker->wake, 1); /* nobody else writes it now */
     }
+    if (load_relaxed(&worker->polls)) store_seq_cst(&worker->polls, false); /* POLLS; its own */
     filch__lock_leave(&idle->lock);
     begin_anew(worker);
 }
@@ -295,16 +297,41 @@ static bool sleep_on_futex(struct filch__worker *worker, int64_t until_ns) {
     return false;
 }
 
-/* The same, or until something happens outside: how many events were fetched. By who holds the poller, which it lets go. */
+static bool is_spare(const struct filch__worker *worker) {
+    return worker->index >= worker->runtime->worker_count;
+}
+
+/*
+ * Takes the poller to sleep there. From here until it gets up `polls` says so, to who wakes it, and to who retires spares:
+ * one that polls is not retired where it lies, since it may have fetched what it is to deliver. But one that has been
+ * retired since it lay down must not poll.
+ */
+static bool begin_to_poll(struct filch__worker *worker, struct filch__poller *poller) {
+    if (!filch__poller_hold(poller)) return false;
+    store_seq_cst(&worker->polls, true); /* POLLS */
+    if (likely(!is_spare(worker))) return true;
+    struct filch__idle *idle = &worker->runtime->idle;
+    filch__lock_take(&idle->lock);
+    bool retired = load_relaxed(&worker->rests) == RESTS_RETIRED; /* written under the lock */
+    if (retired) store_seq_cst(&worker->polls, false);
+    filch__lock_leave(&idle->lock);
+    if (!retired) return true;
+    filch__poller_let_go(poller);
+    filch__idle_hand_over(worker->runtime);
+    return false;
+}
+
+/*
+ * As sleep_on_futex, or until something happens outside: how many events were fetched. By who holds the poller, which it
+ * lets go.
+ */
 static bool sleep_in_poller(struct filch__worker *worker, struct filch__poller *poller,
                             struct filch__poll_event *events, unsigned *count, int64_t until_ns) {
     bool due = false;
-    store_seq_cst(&worker->polls, true); /* POLLS */
-    while (!due && *count == 0 && load_seq_cst(&worker->wake) == 0) {
+    while (!due && *count == 0 && load_seq_cst(&worker->wake) == 0) { /* POLLS */
         *count = filch__poller_fetch(poller, events, POLL_BATCH, until_ns);
         due = *count == 0 && until_ns != INT64_MAX && filch__clock_now() >= until_ns;
     }
-    store_seq_cst(&worker->polls, false);
     filch__poller_let_go(poller);
     return due;
 }
@@ -324,8 +351,8 @@ static bool sleep_anywhere(struct filch__worker *worker, struct filch__poller *p
     filch__runtime_quiet(worker->runtime);
     count_up(&worker->sleeps, 1);
     int64_t until_ns = sleep_until(worker);
-    bool holds = poller != NULL && filch__poller_hold(poller);
-    bool due = holds ? sleep_in_poller(worker, poller, events, count, until_ns) : sleep_on_futex(worker, until_ns);
+    bool polls = poller != NULL && begin_to_poll(worker, poller);
+    bool due = polls ? sleep_in_poller(worker, poller, events, count, until_ns) : sleep_on_futex(worker, until_ns);
     if (due) worker->slept_until_ns = until_ns;
     return due;
 }
@@ -367,7 +394,7 @@ static void drain(struct filch__worker *spare) {
 
 void filch__idle_retire(struct filch_runtime *runtime, unsigned count) {
     struct filch__idle *idle = &runtime->idle;
-    unsigned known = filch__runtime_known(runtime);
+    unsigned known = filch__runtime_known(runtime), before = count;
     filch__lock_take(&idle->lock);
     for (unsigned i = runtime->worker_count; i < known; i++) {
         struct filch__worker *spare = filch__runtime_worker(runtime, i);
@@ -378,6 +405,7 @@ void filch__idle_retire(struct filch_runtime *runtime, unsigned count) {
         count_retired(spare);
         drain(spare);
     }
+    bool some = count < before;
     struct filch__worker *polling = NULL;
     for (unsigned i = runtime->worker_count; i < known; i++) {
         struct filch__worker *spare = filch__runtime_worker(runtime, i);
@@ -393,6 +421,8 @@ void filch__idle_retire(struct filch_runtime *runtime, unsigned count) {
     }
     filch__lock_leave(&idle->lock);
     if (polling != NULL) rouse(polling);
+    /* One that had not looked yet, after it lay down, looks in vain, if a producer has left it to it: hence as at F. */
+    if (some) filch__idle_hand_over(runtime);
 }
 
 bool filch__idle_unretire(struct filch_runtime *runtime) {
@@ -464,7 +494,8 @@ static void retire(struct filch__worker *spare) {
     filch__worker_empty(spare);
     end_search(spare);
     filch__lock_take(&runtime->idle.lock);
-    bool dismissed = load_relaxed(&spare->dismissed); /* written under the lock */
+    /* Written under the lock. In the end, all that are retired by then are called back, and no more are after that. */
+    bool dismissed = load_relaxed(&spare->dismissed) && !load_seq_cst(&runtime->ending);
     if (dismissed) {
         store_relaxed(&spare->wake, 0);
         count_retired(spare);

@@ -63,7 +63,10 @@ void filch__idle_unblock(struct filch__worker *worker);
 /* The runtime's only worker is alone again, if no spare is at work. */
 void filch__idle_leave_alone(struct filch_runtime *runtime);
 
-/* The caller will not sleep in the poller, though it may be the last that is awake: has a sleeper do so. */
+/*
+ * The caller, or who it has retired, was relied on to find what has been published, or to sleep in the poller, and will do
+ * neither: has a sleeper do so.
+ */
 void filch__idle_hand_over(struct filch_runtime *runtime);
 
 /* Wakes everybody, to look at the runtime's `ending`. */

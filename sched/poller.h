@@ -11,7 +11,8 @@
  *
  * Somebody sleeps there whenever all workers sleep: who finds it held by a look waits until that is over, and who finds it
  * held by a sleeper need not. A sleeper that lets it go is awake, and comes by here again before it sleeps; where it will
- * not (a spare that retires, a task that blocks its worker) it wakes another that sleeps (filch__idle_hand_over).
+ * not (a spare that retires, or has been; a task that blocks its worker) another that sleeps is woken
+ * (filch__idle_hand_over; filch_block_begin does so in any case).
  *
  * Edge
  *   POLLS   the sleeper: `polls` (seq_cst), then `wake` (seq_cst)  <->  who wakes it: `wake` (seq_cst), then `polls`

@@ -11,8 +11,9 @@
  * number: after filch_fd_close every call on any copy answers -EBADF, whatever number the kernel gives out by then. The
  * number is given back to the kernel only when no call is using it any more.
  *
- * Any number of tasks and threads may use a descriptor at once. Those who wait to read are served in the order they came,
- * and those who wait to write likewise; but what a second caller reads is what the first has left.
+ * Any number of tasks and threads may use a descriptor at once. Those who wait to read are woken in the order they came, and
+ * those who wait to write likewise; who then finds that another was faster waits on, as the first. What a second caller
+ * reads is what the first has left.
  *
  * Each call tries at once, and waits only where the kernel says that it would have to. A task that never has to wait
  * gives way to others now and then. EINTR is never answered. Workers have SIGPIPE blocked, so that who writes to what nobody
@@ -85,7 +86,9 @@ FILCH_API int filch_fd_number(filch_fd fd);
  * Closes it: calls that wait at it answer -EBADF, and so does every later one. The number goes back to the kernel as soon
  * as the last call that uses it has returned, mostly at once. Of what was written before nothing is lost by that.
  *
- * Returns  0, or -EBADF: it is closed already, or none
+ * Returns  0
+ *          -EBADF       it is closed already, or none
+ *          -ESHUTDOWN   its runtime is one of the process that this one was forked from: there, close(2) the number
  * Call     from a task or from any thread
  * Waits    no
  */
@@ -97,6 +100,7 @@ FILCH_API int filch_fd_close(filch_fd fd);
  * Returns  the number
  *          -EBADF   it is closed already, or none
  *          -EBUSY   somebody is in a call on it
+ *          -ESHUTDOWN, as filch_fd_close
  * Call     from a task or from any thread
  * Waits    no
  */
