@@ -38,17 +38,10 @@ int filch__record_enter(filch_fd fd, struct filch__record **result) {
     return -EBADF;
 }
 
-/* By who is the last to use it (LEAVE). In the child of a fork it would be the parent's watch that ends. */
-static void unwatch(struct filch__record *record) {
-    struct filch__io *io = record->io;
-    if (load_relaxed(&record->watched) != WATCH_ON || filch__runtime_is_parents(io->runtime)) return;
-    io->backend->unwatch(io, record);
-}
-
 /* Nobody uses the number any more: it goes back to the kernel, and the record to whoever opens the next. */
 static void finish(struct filch__record *record) {
     struct filch__io *io = record->io;
-    unwatch(record);
+    if (load_relaxed(&record->watched) == WATCH_ON) io->backend->unwatch(io, record); /* LEAVE carries it */
     if (!record->guest) (void)filch__system_close(record->number);
     /* Whoever is between enter and leave in vain has only its count in the state. */
     uint64_t state = load_relaxed(&record->state);
@@ -88,7 +81,7 @@ int filch__record_release(struct filch__record *record) {
     if (state & RECORD_CLOSING) return -EBADF;
     if (!cas_acq_rel(&record->state, &alone, alone | RECORD_CLOSING)) return alone & RECORD_CLOSING ? -EBADF : -EBUSY;
     /* Nobody waits, and who enters from here on leaves at once: these two are the caller's, until it leaves (LEAVE). */
-    unwatch(record);
+    if (load_relaxed(&record->watched) == WATCH_ON) record->io->backend->unwatch(record->io, record);
     store_relaxed(&record->watched, (uint32_t)WATCH_NOT);
     record->guest = true;
     int number = record->number;

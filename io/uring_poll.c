@@ -23,7 +23,6 @@
 #include <sys/epoll.h>
 
 #include "io/uring.h"
-#include "sched/child.h"
 #include "sched/runtime.h"
 
 /* ------------------------------------------------------------------------------------------------------------- rings */

@@ -7,7 +7,6 @@
 
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "tests/io/poller.h"
@@ -273,26 +272,4 @@ TEST(uring, who_waits_for_what_cannot_be_watched_does_not_wait_for_ever) {
     check_int(filch_run(unwatchable, NULL, ALONE(FILCH_POLLER_IO_URING)), 0);
     check_int(filch_run(unwatchable, NULL, &(filch_options){.workers = 2, .poller = FILCH_POLLER_IO_URING}), 0);
     check_int(filch_run(unwatchable, NULL, ALONE(FILCH_POLLER_EPOLL)), 0);
-}
-
-/* A child of a fork that closes its copies does not end its parent's watch. */
-static int forked(void *arg) {
-    (void)arg;
-    filch_fd fd = adopted_event();
-    check_int(filch_fd_wait(fd, FILCH_READABLE, filch_after(FILCH_MS(1))),
-              -ETIMEDOUT); /* watched, and nobody uses it */
-    pid_t child = fork();
-    if (child == 0) _exit(filch_fd_close(fd) == 0 && filch_fd_number(fd) == -EBADF ? 0 : 1);
-    int status = -1;
-    check(waitpid(child, &status, 0) == child && status == 0);
-    filch_task *task = waiting_reader(&fd);
-    post(filch_fd_number(fd));
-    check_int(awaited(task), 0);
-    check_int(filch_fd_close(fd), 0);
-    return 0;
-}
-
-TEST(uring, a_child_of_a_fork_does_not_end_its_parents_watch) {
-    check_int(filch_run(forked, NULL, ALONE(FILCH_POLLER_IO_URING)), 0);
-    check_int(filch_run(forked, NULL, ALONE(FILCH_POLLER_EPOLL)), 0);
 }
