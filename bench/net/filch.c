@@ -11,6 +11,7 @@
 #include "serve.h"
 
 static const struct protocol *protocol;
+static filch_poller poller;
 
 static bool answer(filch_fd fd, void *state, const char *in, size_t count, char *room) {
     const char *out;
@@ -41,10 +42,18 @@ static int hog(void *arg) {
     serve_hog();
 }
 
+/* Where io_uring is not to be had, the runtime makes do with epoll, which is measured as such. */
+static void check_poller(void) {
+    const char *name = filch_runtime_poller(filch_runtime_current());
+    if (poller == FILCH_POLLER_IO_URING && (!name || strcmp(name, "io_uring") != 0))
+        skip("the runtime has no io_uring");
+}
+
 static int accept_all(void *arg) {
     const struct serving *serving = arg;
     filch_fd listener;
     if (filch_fd_adopt(&listener, serving->listener, NULL) != 0) fail("filch_fd_adopt");
+    check_poller();
     for (unsigned i = 0; i < serving->hogs; i++)
         if (filch_spawn(NULL, hog, NULL, NULL) != 0) fail("filch_spawn");
     for (;;) {
@@ -62,6 +71,11 @@ static int accept_all(void *arg) {
 
 void serve_filch(const struct serving *serving) {
     protocol = serving->protocol;
-    int error = filch_run(accept_all, (void *)serving, &(filch_options){.workers = serving->workers});
+    int error = filch_run(accept_all, (void *)serving, &(filch_options){.workers = serving->workers, .poller = poller});
     fail("filch_run: %d", error);
+}
+
+void serve_filch_uring(const struct serving *serving) {
+    poller = FILCH_POLLER_IO_URING;
+    serve_filch(serving);
 }
