@@ -42,7 +42,8 @@ static int hog(void *arg) {
 /* Where io_uring is not to be had, the runtime makes do with epoll, which is measured as such. */
 static void check_poller(void) {
     const char *name = filch_runtime_poller(filch_runtime_current());
-    if (poller == FILCH_POLLER_IO_URING && (!name || strcmp(name, "io_uring") != 0)) skip("the runtime has no io_uring");
+    if (poller == FILCH_POLLER_IO_URING && (!name || strcmp(name, "io_uring") != 0))
+        skip("the runtime has no io_uring");
 }
 
 static int serve_all(void *arg) {
