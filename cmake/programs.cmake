@@ -232,3 +232,6 @@ if(EXISTS "${PROJECT_SOURCE_DIR}/bench/CMakeLists.txt")
         add_dependencies(programs_to_bench ${program})
     endforeach()
 endif()
+if(TARGET example_httpd)
+    add_dependencies(programs_to_bench example_httpd) # which http-file measures too
+endif()

@@ -13,6 +13,7 @@
             {.system = "io-uring", .round = measured, .workers_only = 1},                                              \
             {.system = "pthread", .round = measured, .workers_only = 1},                                               \
             {.system = "filch", .round = measured, .workers_only = 1},                                                 \
+            {.system = "filch-uring", .round = measured, .workers_only = 1},                                           \
             {.system = "libuv", .round = measured, .workers_only = 1, .peer = true},                                   \
             {.system = "tokio", .round = measured, .workers_only = 1, .peer = true},                                   \
             {.system = "go", .round = measured, .workers_only = 1, .peer = true},                                      \

@@ -25,6 +25,9 @@ struct reads {
 void file_read_prepare(int64_t n);
 void file_read_cached_prepare(int64_t n);
 
+/* Its descriptor. */
+int file_read_number(void);
+
 /* Opens a round; tells what came of it, and returns the checksum. */
 struct reads reads_begin(const struct run *run);
 uint64_t reads_end(struct reads *reads, struct run *run);
@@ -41,6 +44,7 @@ void read_blocks(struct reads *reads);
 /* The first word of a block that has been read. */
 uint64_t first_word(const char *block);
 
-round_fn file_read_serial, file_read_pthread, file_read_cached_pthread, file_read_io_uring;
+round_fn file_read_serial, file_read_pthread, file_read_cached_pthread, file_read_io_uring, file_read_filch,
+    file_read_cached_filch;
 
 #endif

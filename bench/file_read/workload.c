@@ -12,7 +12,8 @@ const struct workload file_read_workload = {
     .cold = true,
     .systems = {{.system = "serial", .round = file_read_serial, .n = {4000, 1000, 100}},
                 {.system = "io-uring", .round = file_read_io_uring, .workers_only = 1},
-                {.system = "pthread", .round = file_read_pthread}},
+                {.system = "pthread", .round = file_read_pthread},
+                {.system = "filch", .round = file_read_filch}},
 };
 
 const struct workload file_read_cached_workload = {
@@ -24,5 +25,6 @@ const struct workload file_read_cached_workload = {
     .prepare = file_read_cached_prepare,
     .systems = {{.system = "serial", .round = file_read_serial},
                 {.system = "io-uring", .round = file_read_io_uring, .workers_only = 1},
-                {.system = "pthread", .round = file_read_cached_pthread}},
+                {.system = "pthread", .round = file_read_cached_pthread},
+                {.system = "filch", .round = file_read_cached_filch}},
 };

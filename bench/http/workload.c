@@ -33,6 +33,7 @@ const struct workload http_file_workload = {
                 {.system = "epoll", .round = http_file, .workers_only = 1},
                 {.system = "pthread", .round = http_file, .workers_only = 1},
                 {.system = "filch", .round = http_file, .workers_only = 1},
+                {.system = "filch-httpd", .round = http_file, .workers_only = 1},
                 {.system = "nginx", .round = http_file, .workers_only = 1, .peer = true},
                 {.system = "go", .round = http_file, .workers_only = 1, .peer = true}},
 };

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A task for each connection, whose calls look as if they blocked. */
-#include <errno.h>
-#include <filch/fd.h>
-#include <stdint.h>
+#include <filch/io.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "../common/filch.h"
 #include "serve.h"
 
 static const struct protocol *protocol;
+static filch_poller poller;
 
 static bool answer(filch_fd fd, void *state, const char *in, size_t count, char *room) {
     const char *out;
@@ -20,17 +18,17 @@ static bool answer(filch_fd fd, void *state, const char *in, size_t count, char 
     return length == 0;
 }
 
-static int talk(void *arg) {
-    filch_fd fd;
+static int talk(filch_fd fd, const filch_address *peer, void *arg) {
+    (void)peer;
+    (void)arg;
     char input[INPUT_SIZE];
-    if (filch_fd_adopt(&fd, (int)(intptr_t)arg, NULL) != 0) fail("filch_fd_adopt");
+    if (filch_tcp_set_nodelay(fd, true) != 0) fail("filch_tcp_set_nodelay");
     void *state = protocol->state ? calloc(1, protocol->state) : NULL;
     char *room = protocol->room ? must_alloc(protocol->room) : NULL;
     ssize_t count;
     while ((count = filch_fd_recv(fd, input, sizeof input, 0, FILCH_NEVER)) > 0)
         if (!answer(fd, state, input, (size_t)count, room)) break;
     if (protocol->end) protocol->end(state);
-    filch_fd_close(fd);
     free(state);
     free(room);
     return 0;
@@ -41,27 +39,32 @@ static int hog(void *arg) {
     serve_hog();
 }
 
-static int accept_all(void *arg) {
+/* Where io_uring is not to be had, the runtime makes do with epoll, which is measured as such. */
+static void check_poller(void) {
+    const char *name = filch_runtime_poller(filch_runtime_current());
+    if (poller == FILCH_POLLER_IO_URING && (!name || strcmp(name, "io_uring") != 0))
+        skip("the runtime has no io_uring");
+}
+
+static int serve_all(void *arg) {
     const struct serving *serving = arg;
     filch_fd listener;
-    if (filch_fd_adopt(&listener, serving->listener, NULL) != 0) fail("filch_fd_adopt");
+    int error = filch_fd_adopt(&listener, serving->listener, NULL);
+    if (error != 0) fail("filch_fd_adopt: %s", strerror(-error));
+    check_poller();
     for (unsigned i = 0; i < serving->hogs; i++)
         if (filch_spawn(NULL, hog, NULL, NULL) != 0) fail("filch_spawn");
-    for (;;) {
-        int fd = serve_accept(serving->listener, SOCK_NONBLOCK);
-        if (fd >= 0) {
-            int error = filch_spawn(NULL, talk, (void *)(intptr_t)fd, NULL);
-            if (error != 0) fail("filch_spawn: %s", strerror(-error));
-        } else if (fd == -EAGAIN) {
-            if (filch_fd_wait(listener, FILCH_READABLE, FILCH_NEVER) < 0) fail("filch_fd_wait");
-        } else if (fd != -ECONNABORTED && fd != -EINTR) {
-            fail("accept: %s", strerror(-fd));
-        }
-    }
+    error = filch_serve(listener, talk, NULL, NULL);
+    fail("filch_serve: %s", strerror(-error));
 }
 
 void serve_filch(const struct serving *serving) {
     protocol = serving->protocol;
-    int error = filch_run(accept_all, (void *)serving, &(filch_options){.workers = serving->workers});
+    int error = filch_run(serve_all, (void *)serving, &(filch_options){.workers = serving->workers, .poller = poller});
     fail("filch_run: %d", error);
+}
+
+void serve_filch_uring(const struct serving *serving) {
+    poller = FILCH_POLLER_IO_URING;
+    serve_filch(serving);
 }

@@ -68,10 +68,9 @@ static const char configuration[] =
     "    }\n"
     "}\n";
 
-char **nginx_command(const char *where, const struct service *service, const struct load_address *address) {
+char **nginx_command(const char *where, const struct load_address *address) {
     static char path[PATH_MAX];
     static char *command[] = {NULL, "-p", NULL, "-e", "stderr", "-c", path, NULL};
-    (void)service; /* a file that is to be served stands in the folder */
     command[0] = (char *)find_nginx();
     command[2] = (char *)where;
     if (!command[0]) return NULL;

@@ -17,7 +17,8 @@ static const struct {
     const char *system;
     serve_fn *serve;
 } servers[] = {
-    {"epoll", serve_epoll}, {"io-uring", serve_io_uring}, {"pthread", serve_pthread}, {"filch", serve_filch}, {0},
+    {"epoll", serve_epoll}, {"io-uring", serve_io_uring},       {"pthread", serve_pthread},
+    {"filch", serve_filch}, {"filch-uring", serve_filch_uring}, {0},
 };
 
 static const struct protocol *const protocols[] = {&echo_protocol, &http_hello_protocol, &http_file_protocol, NULL};

@@ -23,7 +23,7 @@ struct serving {
 /* Serves for ever. */
 typedef void serve_fn(const struct serving *serving);
 
-serve_fn serve_epoll, serve_io_uring, serve_pthread, serve_filch;
+serve_fn serve_epoll, serve_io_uring, serve_pthread, serve_filch, serve_filch_uring;
 
 /* Whether this program has a server of that system. */
 bool serve_has(const char *system);

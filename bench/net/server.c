@@ -40,9 +40,9 @@ static int open_socket(struct load_address *address, bool listening) {
     return fd;
 }
 
-/* Waits until somebody listens there: five seconds, or as long as the server lives. */
+/* Waits until somebody listens there: a minute, or as long as the server lives. */
 static void wait_for_listener(struct server *server) {
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 12000; i++) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         bool there = connect(fd, &server->address.socket.any, server->address.length) == 0;
         close(fd);
@@ -108,7 +108,24 @@ static void allow_descriptors(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void become_server(char **command, int listener, bool alone, pid_t parent) {
+/* A server that chooses its port says so: "... http://127.0.0.1:PORT/" in its first line. */
+static void read_address(struct server *server, int output) {
+    char line[512], *place, *end;
+    size_t length = 0;
+    do {
+        ssize_t count = read(output, line + length, sizeof line - 1 - length);
+        if (count <= 0) server_fail(server, "it does not say where it listens");
+        length += (size_t)count;
+        line[length] = 0;
+    } while (!strchr(line, '\n') && length < sizeof line - 1);
+    place = strstr(line, "http://");
+    end = place ? strchr(place += 7, '/') : NULL;
+    if (end) *end = 0;
+    if (!end || load_address_parse(&server->address, place) != NULL) server_fail(server, "it listens nowhere");
+}
+
+static void become_server(char **command, int listener, int output, bool alone, pid_t parent) {
+    if (output >= 0) dup2(output, STDOUT_FILENO);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
     if (alone) keep_on(true);
@@ -124,22 +141,46 @@ static void become_server(char **command, int listener, bool alone, pid_t parent
     _exit(127);
 }
 
-void server_start(struct server *server, const struct run *run, const struct service *service) {
-    bool alone = run->workers == 1, opens_itself = strcmp(run->system, "nginx") == 0;
-    pid_t self = getpid();
-    allow_descriptors();
-    int fd = open_socket(&server->address, !opens_itself);
-    char **command =
-        opens_itself ? nginx_command(scratch_folder(), service, &server->address) : serving_command(run, service);
+/* How a server comes by its socket. */
+enum opening {
+    HANDED_OVER, /* it is started with it */
+    KEPT,        /* it opens one on a port that is kept for it */
+    CHOSEN       /* it opens one on any port, and says which */
+};
+
+static enum opening opening_of(const char *system) {
+    if (strcmp(system, "nginx") == 0) return KEPT;
+    return strcmp(system, "filch-httpd") == 0 ? CHOSEN : HANDED_OVER;
+}
+
+static char **command_of(struct server *server, const struct run *run, const struct service *service,
+                         enum opening opening) {
+    char **command = NULL;
+    if (opening == HANDED_OVER) command = serving_command(run, service);
+    if (opening == KEPT) command = nginx_command(scratch_folder(), &server->address);
+    if (opening == CHOSEN) command = httpd_command(scratch_folder(), run->workers);
     if (!command) skip("not installed");
-    command = wrapped(command);
+    return wrapped(command);
+}
+
+void server_start(struct server *server, const struct run *run, const struct service *service) {
+    enum opening opening = opening_of(run->system);
+    bool alone = run->workers == 1;
+    pid_t self = getpid();
+    int output[2] = {-1, -1};
+    allow_descriptors();
+    int fd = open_socket(&server->address, opening == HANDED_OVER);
+    char **command = command_of(server, run, service, opening);
+    if (opening == CHOSEN && pipe2(output, O_CLOEXEC) != 0) fail("pipe: %s", strerror(errno));
     fflush(stdout);
     server->pid = fork();
-    if (server->pid == 0) become_server(command, opens_itself ? -1 : fd, alone, self);
+    if (server->pid == 0) become_server(command, opening == HANDED_OVER ? fd : -1, output[1], alone, self);
     if (server->pid < 0) fail("fork: %s", strerror(errno));
     if (alone) keep_on(false);
     if (clock_getcpuclockid(server->pid, &server->clock) != 0) fail("no clock of the server");
-    if (opens_itself) wait_for_listener(server);
+    if (output[1] >= 0) close(output[1]);
+    if (opening == KEPT) wait_for_listener(server);
+    if (opening == CHOSEN) read_address(server, output[0]);
     close(fd); /* so that nobody waits for an answer when the server has ended */
 }
 

@@ -40,8 +40,11 @@ void server_stop(struct server *server);
 /* A load went wrong: ends the process, telling that and, where it has ended by itself, how the server did. */
 void server_fail(struct server *server, const char *problem) __attribute__((noreturn));
 
-/* The command of nginx with a configuration for this, in `folder`; NULL where it is not installed. */
-char **nginx_command(const char *folder, const struct service *service, const struct load_address *address);
+/* The command of nginx with a configuration, to serve the files of `folder` there; NULL where it is not installed. */
+char **nginx_command(const char *folder, const struct load_address *address);
+
+/* The command of examples/httpd, to do the same on a port of its choice; NULL where it was not built. */
+char **httpd_command(const char *folder, unsigned workers);
 
 /* A folder that is removed, with the files in it, when the process ends. */
 const char *scratch_folder(void);

@@ -15,6 +15,7 @@ const struct workload accept_storm_workload = {
                 {.system = "io-uring", .round = accept_storm, .workers_only = 1},
                 {.system = "pthread", .round = accept_storm, .workers_only = 1},
                 {.system = "filch", .round = accept_storm, .workers_only = 1},
+                {.system = "filch-uring", .round = accept_storm, .workers_only = 1},
                 {.system = "libuv", .round = accept_storm, .workers_only = 1, .peer = true},
                 {.system = "tokio", .round = accept_storm, .workers_only = 1, .peer = true},
                 {.system = "go", .round = accept_storm, .workers_only = 1, .peer = true}},
