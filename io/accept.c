@@ -72,7 +72,8 @@ static int accept_once(filch_fd listener, filch_fd *connection, filch_address *p
     if (number < 0) return (int)number;
     filch_runtime *runtime = filch_runtime_current();
     if (runtime == NULL) runtime = filch__fd_runtime(listener);
-    return filch__socket_take(connection, (int)number, SOCK_STREAM, runtime, runtime == NULL ? -EBADF : 0);
+    return filch__socket_take(connection, (int)number, peer->any.sa_family != AF_UNIX, runtime,
+                              runtime == NULL ? -EBADF : 0);
 }
 
 int filch__accept(filch_fd listener, filch_fd *connection, filch_address *peer, filch_deadline deadline) {

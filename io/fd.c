@@ -38,10 +38,10 @@ int filch_fd_adopt(filch_fd *fd, int number, const filch_fd_options *options) {
     return error != 0 ? error : take_charge(fd, number, kind, io);
 }
 
-int filch__fd_take(filch_fd *fd, int number, bool stream, struct filch_runtime *runtime) {
+int filch__fd_take(filch_fd *fd, int number, bool tcp, struct filch_runtime *runtime) {
     struct filch__io *io;
     int error = filch__io_of(runtime, &io);
-    if (error == 0) error = take_charge(fd, number, (struct filch__system_kind){.socket = true, .stream = stream}, io);
+    if (error == 0) error = take_charge(fd, number, (struct filch__system_kind){.socket = true, .stream = tcp}, io);
     if (error != 0) (void)filch__system_close(number);
     return error;
 }

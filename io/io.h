@@ -10,9 +10,9 @@
 
 /*
  * Takes charge of a socket that is non-blocking already, for `runtime`: as filch_fd_adopt, without the system calls. On an
- * error the number is closed.
+ * error the number is closed. `tcp`: it is TCP, whose short reads say that it is empty.
  */
-int filch__fd_take(filch_fd *fd, int number, bool stream, struct filch_runtime *runtime);
+int filch__fd_take(filch_fd *fd, int number, bool tcp, struct filch_runtime *runtime);
 
 /* The runtime that watches an open descriptor, or NULL. */
 struct filch_runtime *filch__fd_runtime(filch_fd fd);

@@ -23,9 +23,10 @@ int filch__fd_set_bytes(filch_fd fd, int level, int option, const void *value, s
 
 /*
  * Has the library take charge of the socket `number`, for `runtime`, or with NULL for the caller's: 0, or -EPERM, -ESHUTDOWN,
- * or as filch_fd_adopt. On an error, or with one in `error` already, which it then answers, the number is closed.
+ * or as filch_fd_adopt. On an error, or with one in `error` already, which it then answers, the number is closed. `tcp`: a
+ * short read says that it is empty, which is so of nothing else (see filch__system_prepare).
  */
-int filch__socket_take(filch_fd *fd, int number, int kind, filch_runtime *runtime, int error);
+int filch__socket_take(filch_fd *fd, int number, bool tcp, filch_runtime *runtime, int error);
 
 /*
  * Connects `fd`, a fresh socket, to `address`, and waits until that has come about. Where a Unix listener's queue is full,

@@ -32,8 +32,7 @@ int filch_tcp_listen(filch_fd *listener, const filch_address *address, const fil
     if (listener == NULL || !is_internet(family) || options->backlog < 0) return -EINVAL;
     int number = filch__system_socket(family, SOCK_STREAM, 0);
     if (number < 0) return number;
-    return filch__socket_take(listener, number, SOCK_STREAM, options->runtime,
-                              set_up_listener(number, address, options));
+    return filch__socket_take(listener, number, true, options->runtime, set_up_listener(number, address, options));
 }
 
 int filch_tcp_accept(filch_fd listener, filch_fd *connection, filch_address *peer, filch_deadline deadline) {
@@ -63,7 +62,7 @@ static int open_for(const filch_address *address, const filch_tcp_connect_option
     if (number < 0) return number;
     int error = options->nodelay ? filch__socket_set(number, IPPROTO_TCP, TCP_NODELAY, 1) : 0;
     if (error == 0 && options->local != NULL) error = bind_local(number, options->local);
-    return filch__socket_take(fd, number, SOCK_STREAM, options->runtime, error);
+    return filch__socket_take(fd, number, true, options->runtime, error);
 }
 
 int filch__tcp_attempt(filch_fd *connection, const filch_address *address, const filch_tcp_connect_options *options,

@@ -51,7 +51,7 @@ int filch_udp_open(filch_fd *fd, const filch_udp_options *options) {
     if (fd == NULL || family == AF_UNSPEC) return -EINVAL;
     int number = filch__system_socket(family, SOCK_DGRAM, 0);
     if (number < 0) return number;
-    return filch__socket_take(fd, number, SOCK_DGRAM, options->runtime, set_up(number, family, options));
+    return filch__socket_take(fd, number, false, options->runtime, set_up(number, family, options));
 }
 
 static ssize_t connect_to(int number, void *arg) {

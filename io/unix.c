@@ -46,7 +46,7 @@ int filch_unix_listen(filch_fd *listener, const filch_address *address, const fi
     if (number < 0) return number;
     int error = bind_or_replace(number, address, SOCK_STREAM, options->keep_stale);
     if (error == 0) error = filch__socket_listen(number, options->backlog);
-    return filch__socket_take(listener, number, SOCK_STREAM, options->runtime, error);
+    return filch__socket_take(listener, number, false, options->runtime, error);
 }
 
 int filch_unix_accept(filch_fd listener, filch_fd *connection, filch_address *peer, filch_deadline deadline) {
@@ -63,7 +63,7 @@ int filch_unix_connect(filch_fd *connection, const filch_address *address, const
     int number = filch__system_socket(AF_UNIX, SOCK_STREAM, 0);
     if (number < 0) return number;
     filch_fd fd;
-    int error = filch__socket_take(&fd, number, SOCK_STREAM, runtime_of(options), 0);
+    int error = filch__socket_take(&fd, number, false, runtime_of(options), 0);
     return error != 0 ? error : filch__socket_connect(connection, fd, address, deadline);
 }
 
@@ -74,7 +74,7 @@ int filch_unix_datagram(filch_fd *fd, const filch_address *local, const filch_ad
     if (number < 0) return number;
     int error = local == NULL ? 0 : bind_or_replace(number, local, SOCK_DGRAM, false);
     if (error == 0 && peer != NULL) error = filch__socket_begin_connect(number, peer);
-    return filch__socket_take(fd, number, SOCK_DGRAM, runtime_of(options), error);
+    return filch__socket_take(fd, number, false, runtime_of(options), error);
 }
 
 static never_inline int open_pair(int kind, int numbers[2]) {
@@ -88,9 +88,9 @@ int filch_unix_pair(filch_fd *one, filch_fd *other, int kind, const filch_fd_opt
     if (kind != SOCK_STREAM && kind != SOCK_DGRAM && kind != SOCK_SEQPACKET) return -EINVAL;
     int error = open_pair(kind, numbers);
     if (error != 0) return error;
-    error = filch__socket_take(&ends[0], numbers[0], kind, runtime_of(options), 0);
+    error = filch__socket_take(&ends[0], numbers[0], false, runtime_of(options), 0);
     int first = error;
-    error = filch__socket_take(&ends[1], numbers[1], kind, runtime_of(options), first);
+    error = filch__socket_take(&ends[1], numbers[1], false, runtime_of(options), first);
     if (error != 0) {
         if (first == 0) filch_fd_close(ends[0]);
         return error;

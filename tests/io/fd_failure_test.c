@@ -171,11 +171,14 @@ static int adopt_without_numbers(void *arg) {
     while (count < 1024 && (last = dup(0)) >= 0) taken[count++] = last;
     check(count < 1024);
     for (int i = 0; i < 3; i++) check_int(filch_fd_adopt(&fd, numbers[0], NULL), -EMFILE);
-    close(taken[--count]); /* one: it needs two */
-    check_int(filch_fd_adopt(&fd, numbers[0], NULL), -EMFILE);
-    check_int(fcntl(taken[count], F_GETFD), -1); /* and has kept none */
-    close(taken[--count]);
-    check_int(filch_fd_adopt(&fd, numbers[0], NULL), 0);
+    close(taken[--count]); /* one: epoll needs two, a ring does with it */
+    int answer = filch_fd_adopt(&fd, numbers[0], NULL);
+    if (answer != 0) {
+        check_int(answer, -EMFILE);
+        check_int(fcntl(taken[count], F_GETFD), -1); /* and it has kept none */
+        close(taken[--count]);
+        check_int(filch_fd_adopt(&fd, numbers[0], NULL), 0);
+    }
     check_int(filch_pipe_open(&fd, &fd, NULL), -EMFILE);
     while (count > 0) close(taken[--count]);
     close(numbers[1]);

@@ -3,6 +3,7 @@
  * Proves that each call on a descriptor moves what it is said to move, and answers as its header says: on pipes, sockets,
  * datagrams and files; with ends, sizes of nothing and bad arguments.
  */
+#include <filch/unix.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/un.h>
@@ -370,10 +371,7 @@ TEST(fd, a_datagram_waits_for_a_receiver_that_is_full_and_holds_nobody_up) {
 /* -------------------------------------------------------------------------------- where a short read is not the end */
 
 /* Both messages are there before the first is read, so that no event tells of the second. */
-static int pass_a_number(void *arg) {
-    (void)arg;
-    filch_fd ends[2];
-    make_pair(ends);
+static void pass_a_number(filch_fd ends[2]) {
     have_watched(ends[0]);
     char control[CMSG_SPACE(sizeof(int))] = {0}, got[64];
     struct iovec part = {(void *)(uintptr_t) "a", 1};
@@ -389,11 +387,20 @@ static int pass_a_number(void *arg) {
     check_int(filch_fd_read_exactly(ends[0], got, 4, NULL, FILCH_NEVER), 0);
     check(memcmp(got, "abcd", 4) == 0);
     close_both(ends);
+}
+
+static int pass_numbers(void *arg) {
+    (void)arg;
+    filch_fd ends[2];
+    make_pair(ends);
+    pass_a_number(ends);
+    check_int(filch_unix_pair(&ends[0], &ends[1], SOCK_STREAM, NULL), 0);
+    pass_a_number(ends);
     return 0;
 }
 
 TEST(fd, a_read_that_ends_where_a_descriptor_was_passed_does_not_hide_what_follows) {
-    run_with_all(pass_a_number, NULL);
+    run_with_all(pass_numbers, NULL);
 }
 
 static int send_urgently(void *arg) {
