@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alloc/recycle.h"
 #include "base/assert.h"
 #include "base/clock.h"
 
@@ -46,6 +47,7 @@ static never_inline int enter(struct filch__uring *ring, uint32_t count, unsigne
 static void *map(struct filch__uring *ring, size_t size, uint64_t offset) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd, (off_t)offset);
     if (memory == MAP_FAILED) return NULL;
+    recycle_fresh(memory, size);
     (void)madvise(memory, size, MADV_DONTFORK); /* a child that wrote there would write into its parent's queues */
     return memory;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <filch/fd.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
