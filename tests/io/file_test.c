@@ -26,14 +26,18 @@ static int with_engine(void *arg) {
     return body(arg);
 }
 
-static void run_in_folder(filch_fn *fn, void *arg) {
+static void run_in_folder_made_by(void (*make)(void), filch_fn *fn, void *arg) {
     body = fn;
     for (int i = 0; i < 4; i++) {
-        folder_make();
+        make();
         by_pool = i & 1;
         check_int(filch_run(with_engine, arg, &(filch_options){.workers = i < 2 ? 1 : 4}), 0);
         folder_remove();
     }
+}
+
+static void run_in_folder(filch_fn *fn, void *arg) {
+    run_in_folder_made_by(folder_make, fn, arg);
 }
 
 /* ------------------------------------------------------------------------------------------------------ read and write */
@@ -708,7 +712,7 @@ static int replace_while_read(void *arg) {
 }
 
 TEST(file, who_reads_while_a_file_is_replaced_gets_one_or_the_other) {
-    run_in_folder(replace_while_read, NULL);
+    run_in_folder_made_by(folder_make_for_many, replace_while_read, NULL);
 }
 
 /* -------------------------------------------------------------------------------------------------------- directories */
@@ -758,7 +762,7 @@ static int list(void *arg) {
 }
 
 TEST(file, a_directory_tells_each_entry_once) {
-    run_in_folder(list, NULL);
+    run_in_folder_made_by(folder_make_for_many, list, NULL);
 }
 
 /* --------------------------------------------------------------------------------------------------- crowds, threads */
@@ -801,7 +805,7 @@ static int use_many(void *arg) {
 }
 
 TEST(file, a_thousand_files_in_many_tasks) {
-    run_in_folder(use_many, NULL);
+    run_in_folder_made_by(folder_make_for_many, use_many, NULL);
 }
 
 static void *use_in_thread(void *arg) {

@@ -21,13 +21,20 @@
 
 static char test_folder[64];
 
-/* Makes the folder; the process works in it. */
-static inline void folder_make(void) {
-    /* In memory where there is such a place: some disks take milliseconds for each new name. */
-    bool in_memory = access("/dev/shm", W_OK) == 0;
-    snprintf(test_folder, sizeof test_folder, "%s/filch-test-XXXXXX", in_memory ? "/dev/shm" : "/tmp");
+static inline void folder_make_in(const char *place) {
+    snprintf(test_folder, sizeof test_folder, "%s/filch-test-XXXXXX", place);
     check(mkdtemp(test_folder) != NULL);
     check_int(chdir(test_folder), 0);
+}
+
+/* Makes the folder; the process works in it. */
+static inline void folder_make(void) {
+    folder_make_in("/tmp");
+}
+
+/* The same for many files: in memory, where there is such a place. Some disks take milliseconds for each new name. */
+static inline void folder_make_for_many(void) {
+    folder_make_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 /* How many entries a directory has, but for "." and "..". */
