@@ -3,6 +3,7 @@
 #include "alloc/arena.h"
 
 #include "alloc/heap.h"
+#include "alloc/recycle.h"
 
 #if FILCH_JEMALLOC
 
@@ -103,6 +104,7 @@ void *filch__arena_get(unsigned arena, size_t size) {
 
 void filch__arena_put(unsigned arena, void *memory, size_t size) {
     (void)arena;
+    recycle_fresh(memory, size); /* for whatever the kernel puts there next */
     munmap(memory, size);
 }
 
