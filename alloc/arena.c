@@ -85,6 +85,8 @@ void filch__arena_put(unsigned arena, void *memory, size_t size) {
 
 #include <sys/mman.h>
 
+#include "base/tasksan.h"
+
 bool filch__arena_create(unsigned *arena) {
     *arena = 0;
     return !filch__alloc_fails();
@@ -98,7 +100,9 @@ void *filch__arena_get(unsigned arena, size_t size) {
     (void)arena;
     if (filch__alloc_fails()) return NULL;
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+    unseen_begin();
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    unseen_end();
     return memory == MAP_FAILED ? NULL : memory;
 }
 

@@ -24,7 +24,7 @@
 #define DESCRIPTOR_SIZE 64
 #define WORD_BITS 64
 
-#if !defined(FILCH_TSAN) && !defined(FILCH_ASAN)
+#if !defined(FILCH_TSAN) && !defined(FILCH_TASKSAN) && !defined(FILCH_ASAN)
 _Static_assert(sizeof(struct filch__stack) <= DESCRIPTOR_SIZE, "a descriptor is a cache line");
 #endif
 #define DESCRIPTOR_ROOM ((sizeof(struct filch__stack) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE)

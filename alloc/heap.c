@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/tasksan.h"
 
 #if FILCH_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -74,7 +75,9 @@ static void object_put(void *object, size_t size, size_t align) {
 void *filch__heap_get(size_t size, size_t align) {
     assert_internal(size > 0 && align >= 8 && (align & (align - 1)) == 0);
     if (unlikely(filch__alloc_fails())) return NULL;
+    unseen_begin();
     void *object = object_get(size, align);
+    unseen_end();
     if (likely(object != NULL)) add_relaxed(&heap.objects, 1);
     return object;
 }
@@ -82,5 +85,7 @@ void *filch__heap_get(size_t size, size_t align) {
 void filch__heap_put(void *object, size_t size, size_t align) {
     if (object == NULL) return;
     add_relaxed(&heap.objects, (size_t)-1);
+    unseen_begin();
     object_put(object, size, align);
+    unseen_end();
 }

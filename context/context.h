@@ -60,6 +60,10 @@ struct filch__fiber {
 #ifdef FILCH_ASAN
     void *asan; /* its fake stack while it is left */
 #endif
+#ifdef FILCH_TASKSAN
+    void *tsan; /* what is suspended on it goes on as that; NULL on a stack that nobody has run on: as who jumps */
+    bool used;  /* something was called on it that the sanitizer has seen */
+#endif
     unsigned valgrind;
     bool thread; /* a thread's own */
 };
@@ -121,9 +125,23 @@ static inline struct filch__transfer filch__context_jump_in_step(void *target, v
 #define filch__context_jump_in_step(target, data) jump_fcontext(target, data)
 #endif
 
+#ifdef FILCH_TASKSAN
+void *__tsan_get_current_fiber(void);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+/* Not a word of order: see base/tasksan.h. */
+static inline void context_switch_task(struct filch__fiber *from, const struct filch__fiber *to) {
+    from->tsan = __tsan_get_current_fiber();
+    if (to->tsan != NULL) __tsan_switch_to_fiber(to->tsan, 1);
+}
+#else
+#define context_switch_task(from, to) ((void)(from), (void)(to))
+#endif
+
 static inline struct filch__transfer filch__context_jump(void *target, void *data, struct filch__fiber *from,
                                                          struct filch__fiber *to, bool final) {
     (void)from, (void)to, (void) final;
+    context_switch_task(from, to);
     return filch__context_jump_in_step(target, data);
 }
 

@@ -8,6 +8,7 @@ void filch__fiber_init(struct filch__fiber *fiber, void *low, size_t size) {
     fiber->low = low;
     fiber->size = size;
     fiber->thread = false;
+    tasksan_make(fiber, NULL);
     tsan_make(fiber);
     asan_make(fiber);
     valgrind_make(fiber);
@@ -31,6 +32,7 @@ void filch__fiber_init_thread(struct filch__fiber *fiber) {
     fiber->low = low;
     fiber->size = size;
     fiber->thread = true;
+    tasksan_make(fiber, tasksan_thread());
     tsan_make(fiber);
     asan_make(fiber);
     valgrind_make(fiber);

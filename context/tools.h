@@ -80,6 +80,13 @@ unseen_inline void tsan_switch(struct filch__fiber *to) {
 
 #endif
 
+#ifdef FILCH_TASKSAN
+#define tasksan_make(fiber, of) ((fiber)->tsan = (of), (fiber)->used = false)
+#define tasksan_thread() __tsan_get_current_fiber()
+#else
+#define tasksan_make(fiber, of) ((void)(fiber))
+#endif
+
 #ifdef FILCH_ASAN
 
 /* The leak checker looks for pointers on suspended stacks, too. */

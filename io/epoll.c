@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/tasksan.h"
 #include "io/ring_door.h"
 
 static int open_epoll(struct filch__io *io) {
@@ -44,7 +45,9 @@ static int wait_until(int fd, struct epoll_event *events, unsigned room, int64_t
 
 static unsigned wait_epoll(struct filch__io *io, struct filch__poll_event *events, unsigned room, int64_t until_ns) {
     struct epoll_event ready[POLL_BATCH];
+    unseen_begin();
     int count = wait_until(io->wait_fd, ready, room, until_ns);
+    unseen_end();
     if (count < 0 && errno != EINTR) filch__die("internal: epoll_wait: error %d", errno);
     unsigned kept = 0;
     bool ring = false;
@@ -71,7 +74,9 @@ static void deliver_epoll(struct filch__io *io, const struct filch__poll_event *
 
 static void interrupt_epoll(struct filch__io *io) {
     uint64_t one = 1;
+    unseen_begin();
     ssize_t ignored = write(io->event_fd, &one, sizeof one);
+    unseen_end();
     (void)ignored;
 }
 

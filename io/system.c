@@ -63,7 +63,7 @@ int filch__system_injected(size_t *size) {
  * libc makes these points at which a thread may be cancelled, at two locked instructions each; workers are not cancelled.
  * The sanitizers know them by libc's functions.
  */
-#if defined(FILCH_TSAN) || defined(FILCH_ASAN)
+#if defined(FILCH_TSAN) || defined(FILCH_TASKSAN) || defined(FILCH_ASAN)
 #define call_read read
 #define call_write write
 #define call_recv recv

@@ -13,6 +13,7 @@
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
+#include "sched/strand.h"
 #include "sched/task.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 
 /* The result of a task that has ended; its record is given back. */
 static int take_result(struct filch_task *task, int *value) {
+    edge_acquire(&task->end); /* END */
     *value = task->result;
     filch__task_put(task);
     return 0;
@@ -90,10 +92,14 @@ static bool run_in_place(struct filch__worker *worker, struct filch_task *task, 
     }
     store_relaxed(&task->end, (uintptr_t)self | TASK_END_IN_PLACE); /* read by its own strands, and for messages */
     store_relaxed(&task->flags, (uint8_t)(load_relaxed(&task->flags) | TASK_IN_PLACE)); /* nobody else has it now */
+    struct filch__tasksan_call call;
+    filch__strand_enter(&call, worker, task, false);
     *result = filch__task_call(worker, task);
     store_relaxed(&self->wait, 0); /* as a fresh wait word: the next look at the hints is before the next wait */
     filch__worker_current()->deque.hot.region = region;
     if (unlikely(load_relaxed(&task->flags) & TASK_SCOPED)) filch__scope_end_member(task, *result);
+    filch__strand_leave(&call);
+    edge_acquire(&task->end); /* END */
     filch__task_put(task);
     filch__task_count_completed();
     return true;
@@ -132,6 +138,7 @@ static int wait_for_end(struct filch_task *task, int *value, filch_deadline dead
         }
         filch__park(&waiter); /* it ended just now, and will grant: that is waited for, since it touches the waiter */
     }
+    edge_acquire(&waiter); /* END */
     *value = waiter.result;
     return 0;
 }
@@ -194,6 +201,7 @@ void filch__await_ended(struct filch__await_one *one) {
     struct await_set *set = one->set;
     struct filch__waiter *waiter = NULL;
     filch__latch_take(&set->latch);
+    edge_release(set); /* END */
     set->order[set->reported++] = one->index;
     if (!set->granted && set->reported >= set->wanted) {
         set->granted = true;
@@ -208,6 +216,7 @@ static void enter_set(struct await_set *set, struct filch__await_one *one, struc
     uintptr_t end = TASK_END_OPEN;
     if (cas_acq_rel(&task->end, &end, (uintptr_t)one | TASK_END_SET)) return; /* END */
     if (end != TASK_END_ENDED) die_of_second_awaiter(task, end);
+    edge_acquire(&task->end); /* END */
     filch__latch_take(&set->latch);
     set->order[set->reported++] = one->index;
     filch__latch_leave(&set->latch);
@@ -248,6 +257,7 @@ static size_t leave_set(struct filch__await_one *ones, filch_task *const *tasks,
 static ssize_t await_set(filch_task *const *tasks, size_t count, size_t wanted, size_t *order,
                          struct filch__await_one *ones, filch_deadline deadline) {
     struct await_set set = {.order = order, .granted = true};
+    edge_set(&set);
     for (size_t i = 0; i < count; i++) {
         ones[i] = (struct filch__await_one){&set, i};
         enter_set(&set, &ones[i], tasks[i]);
@@ -255,6 +265,7 @@ static ssize_t await_set(filch_task *const *tasks, size_t count, size_t wanted, 
     uint32_t cause = wait_for_reports(&set, wanted, deadline, true);
     size_t ended = leave_set(ones, tasks, count);
     wait_for_reports(&set, ended, FILCH_NEVER, false);
+    edge_acquire(&set); /* END */
     if (ended >= wanted || cause == WAITER_GRANTED) return (ssize_t)ended;
     return cause == WAITER_CANCELLED ? -ECANCELED : -ETIMEDOUT;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/tasksan.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
 
@@ -106,9 +107,30 @@ static void rouse(struct filch__helper *helper) {
     filch__futex_wake(&helper->wake, 1); /* it may be gone by now: see futex.h */
 }
 
+/* To ThreadSanitizer each call is a thread of its own, in order with its caller alone: see base/tasksan.h. */
+#ifdef FILCH_TASKSAN
+static void helper_enter(struct filch__tasksan_call *seen, const struct filch__call *call) {
+    struct filch__fiber here; /* the next call is made on the same stack */
+    filch__fiber_init_thread(&here);
+    filch__tasksan_enter(seen, NULL, "a blocking call", here.low);
+    edge_acquire(call);
+}
+
+static void helper_leave(struct filch__tasksan_call *seen, const struct filch__call *call) {
+    edge_set(&call->arg);
+    filch__tasksan_leave(seen, NULL);
+}
+#else
+#define helper_enter(seen, call) ((void)(seen))
+#define helper_leave(seen, call) ((void)(seen))
+#endif
+
 /* The call's record is gone after this. */
 static void make(struct filch__lane *lane, struct filch__call *call) {
+    struct filch__tasksan_call seen;
+    helper_enter(&seen, call);
     int result = call->fn(call->arg);
+    helper_leave(&seen, call);
     add_relaxed(&lane->made, 1); /* a count: before its end, so that the caller sees its own */
     call->end(call, 0, result);
 }
@@ -173,8 +195,10 @@ static void *helper_thread(void *argument) {
     name[15] = '\0';
     helper->thread = pthread_self();
     pthread_setname_np(helper->thread, name);
+    unseen_begin(); /* but for the calls, which are seen apart */
     for (struct filch__call *call = helper->call; call != NULL; call = find(helper)) make(helper->lane, call);
     end(helper);
+    unseen_end();
     return NULL;
 }
 
@@ -284,7 +308,9 @@ static int call_on(struct filch__lane *lane, filch_fn *fn, void *arg, int *resul
     if (filch__cancelled()) return -ECANCELED;
     if (unlikely(filch__worker_current()->simulated)) return call_simulated(fn, arg, result);
     struct awaited awaited = {.call = {.fn = fn, .arg = arg, .end = end_awaited}};
+    edge_set(&awaited.call);
     int answer = submit(lane, &awaited, deadline);
+    if (answer == 0) edge_acquire(&awaited.call.arg);
     if (answer == 0 && result != NULL) *result = awaited.result;
     return answer;
 }

@@ -13,6 +13,7 @@
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
+#include "sched/strand.h"
 #include "sched/task.h"
 
 /* The parent cannot be helped: it will make the call itself. */
@@ -46,6 +47,7 @@ void filch__fork_call(filch_frame *frame, filch_fn *fn, void *arg) {
         return;
     }
     frame->filch__region = worker->deque.hot.region;
+    edge_set(frame);
     store_relaxed(&frame->filch__join, JOIN_LISTED); /* the push orders it */
     if (filch__deque_push(&worker->deque, frame)) filch__worker_pushed(worker);
 }
@@ -67,14 +69,18 @@ static bool take_from_deque(struct filch__worker *worker, filch_frame *frame) {
 
 static void wait_for(filch_frame *frame) {
     int64_t word = load_acquire(&frame->filch__join); /* JOIN */
-    if (join_is_done(word)) return;
+    if (join_is_done(word)) {
+        edge_acquire(&frame->filch__join); /* JOIN */
+        return;
+    }
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, "join", frame);
     while (!join_is_done(word)) { /* it may be moved to a ring meanwhile */
         if (!cas_acq_rel(&frame->filch__join, &word, join_of_waiter(&waiter))) continue;
         filch__park(&waiter);
-        return;
+        break;
     }
+    edge_acquire(&frame->filch__join); /* JOIN */
 }
 
 static bool stack_is_low(struct filch__worker *worker) {
@@ -84,6 +90,21 @@ static bool stack_is_low(struct filch__worker *worker) {
 /* JOIN_ALONE is written by the parent alone, and tells that the rest of the frame is not. */
 static bool is_pushed(filch_frame *frame) {
     return load_relaxed(&frame->filch__join) != JOIN_ALONE;
+}
+
+/*
+ * What the parent would call is seen as parallel to it only where the call is made here: so no call is left to the caller
+ * of filch_reclaim in the flavour that shows tasks to ThreadSanitizer.
+ */
+static bool makes_calls_itself(struct filch__worker *worker, filch_frame *frame) {
+#ifdef FILCH_TASKSAN
+    if (!is_pushed(frame)) return false;
+    frame->filch__join = JOIN_DONE(filch__frame_call_here(worker, frame));
+    return true;
+#else
+    (void)worker, (void)frame;
+    return false;
+#endif
 }
 
 bool filch__reclaim_slow(filch_frame *frame) {
@@ -101,7 +122,8 @@ bool filch__reclaim_slow(filch_frame *frame) {
         return false;
     }
     /* Deep recursion goes on on a fresh stack; without memory for one it goes on here, above the guard. */
-    return !(stack_is_low(worker) && filch__worker_hop(worker, frame));
+    if (stack_is_low(worker) && filch__worker_hop(worker, frame)) return false;
+    return !makes_calls_itself(worker, frame);
 }
 
 int filch__join_slow(filch_frame *frame) {
@@ -115,7 +137,10 @@ void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
     if (!(load_acquire(&task->flags) & TASK_FORKED)) or_seq_cst(&task->flags, TASK_FORKED);
     worker->deque.hot.region = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
     void *begun = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
+    struct filch__tasksan_call call;
+    filch__frame_enter(&call, worker, frame, true);
     int result = frame->fn(frame->arg);
+    filch__frame_leave(&call, frame);
     void *region = filch__here()->region;
     if (unlikely(region != begun && region != NULL)) filch__region_die_open(region, "a forked call");
     filch__worker_current()->deque.hot.region = NULL;                        /* perhaps another worker by now */

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "alloc/heap.h"
+#include "base/tasksan.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -34,7 +35,9 @@ static size_t size_of(size_t length) {
 }
 
 static void value_release(struct value *value) {
+    edge_release(value);
     if (sub_acq_rel(&value->count, 1) != 1) return; /* COUNT */
+    edge_acquire(value);
     if (value->destroy != NULL) value->destroy(value->value);
     filch__heap_put(value, sizeof *value, _Alignof(struct value));
 }
@@ -45,7 +48,9 @@ struct filch__locals *filch__locals_share(struct filch__locals *locals) {
 }
 
 void filch__locals_release(struct filch__locals *locals) {
+    edge_release(locals);
     if (sub_acq_rel(&locals->count, 1) != 1) return; /* COUNT */
+    edge_acquire(locals);
     for (size_t i = 0; i < locals->length; i++) value_release(locals->values[i]);
     filch__heap_put(locals, size_of(locals->length), _Alignof(struct filch__locals));
 }

@@ -25,6 +25,7 @@
 #include "sched/frame.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
+#include "sched/strand.h"
 #include "sched/task.h"
 
 enum {
@@ -113,6 +114,7 @@ static inline struct filch__worker *switch_to(struct filch__worker *worker, void
 /* A context that runs the loop on a fresh stack of the class, whose first item is `item` (or NULL). */
 static void *fresh_loop(struct filch__stack *stack, struct filch__worker *worker, void *item) {
     worker->handed = item;
+    filch__strand_start_stack(worker, stack);
     return filch__context_make(filch__stack_top(stack), stack->fiber.size, loop_entry);
 }
 
@@ -230,7 +232,10 @@ static void hop_entry(struct filch__transfer transfer) {
     worker->handed = NULL;
     hop->parent.context = transfer.from;
     worker->deque.hot.region = hop->frame->filch__region;
+    struct filch__tasksan_call call;
+    filch__frame_enter(&call, worker, hop->frame, true);
     hop->result = hop->frame->fn(hop->frame->arg);
+    filch__frame_leave(&call, hop->frame);
     worker = filch__worker_current(); /* perhaps another by now */
     switch_to(worker, hop->parent.context, hop->parent.stack, LAND_RETIRE, NULL);
     filch__die("internal: a retired stack was resumed");
@@ -243,10 +248,12 @@ bool filch__worker_hop(struct filch__worker *worker, filch_frame *frame) {
     struct hop hop = {.frame = frame, .parent = {.stack = worker->stack}};
     void *region = worker->deque.hot.region;
     worker->handed = &hop;
+    filch__strand_start_stack(worker, fresh);
     void *entry = filch__context_make(filch__stack_top(fresh), fresh->fiber.size, hop_entry);
     worker = switch_to(worker, entry, fresh, LAND_NOTHING, NULL);
     worker->deque.hot.region = region;
     frame->filch__join = JOIN_DONE(hop.result);
+    edge_acquire(&frame->filch__join); /* JOIN */
     return true;
 }
 
@@ -448,5 +455,7 @@ void filch__worker_run(struct filch__worker *worker) {
     struct filch__stack *stack = worker->left_stack; /* made beforehand, so that this cannot fail */
     void *entry = fresh_loop(stack, worker, NULL);
     worker->stack = NULL;
+    if (!worker->simulated) unseen_begin(); /* but for what tasks do, which is seen apart */
     switch_to(worker, entry, stack, LAND_THREAD, NULL);
+    if (!worker->simulated) unseen_end();
 }

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/futex.h"
+#include "base/tasksan.h"
 #include "sched/quit.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -60,7 +61,7 @@ static bool is_wished_for(const char *word) {
 
 /* Whether deques may be closed: see sched/deque.h. ThreadSanitizer does not see the barrier. */
 static bool barrier_is_to_be_had(void) {
-#ifdef FILCH_TSAN
+#if defined(FILCH_TSAN) || defined(FILCH_TASKSAN)
     return false;
 #else
     return filch__barrier_register();
@@ -420,6 +421,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     int answer = filch_runtime_shutdown(runtime, FILCH_NEVER);
     if (answer != 0) return answer;
     filch__interrupt_stop(runtime);
+    edge_acquire(runtime); /* what all its tasks did */
     filch__runtimes_remove(runtime);
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);

@@ -22,6 +22,7 @@
 
 #include "base/barrier.h"
 #include "base/clock.h"
+#include "base/tasksan.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -309,6 +310,7 @@ int filch_scope_open(filch_scope *scope, const filch_scope_options *options) {
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     *scope = (struct filch_scope){.filch__runtime = runtime, .filch__name = options->name};
     scope->filch__policy = options->policy;
+    edge_set(scope);
     if (worker != NULL) {
         filch__region_push(worker, &scope->filch__region, 0); /* first: once it is nested, others look at it */
         int answer = nest(scope, scope->filch__region.outer);
@@ -376,6 +378,7 @@ uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
     bool asked_for = result == -ECANCELED && load_acquire(&task->hints) & TASK_CANCELLED; /* no failure of its own */
     if (result < 0 && !asked_for) fail_locked(scope, result);
     uintptr_t end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
+    edge_release(scope);                                          /* MEMBER */
     count_up(&scope->filch__live, (uint64_t)-1);
     if (scope->filch__live == 0) closer = scope->filch__closer;
     filch__latch_leave(&scope->filch__latch); /* MEMBER; the scope may be gone now, unless its closer waits */
@@ -395,6 +398,7 @@ static bool wait_for_members(struct filch_scope *scope) {
     }
     filch__latch_leave(&scope->filch__latch);
     if (wait) filch__park(&waiter);
+    edge_acquire(scope); /* MEMBER */
     return wait;
 }
 

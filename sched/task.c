@@ -8,6 +8,7 @@
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
+#include "sched/strand.h"
 
 enum {
     BUDGET = 128, /* waiting calls in a row that could go on at once, before a task gives way */
@@ -149,6 +150,8 @@ static force_inline int spawn(const struct filch__spawn *how, struct filch_task 
     store_relaxed(&task->fn, fn); /* reports may be looking, as at the next but one */
     task->arg = arg;
     task->runtime = runtime;
+    edge_set(&task->fn);
+    edge_set(&task->end);              /* of a task that never runs */
     store_relaxed(&task->extra, NULL); /* atomic for the sake of reports, as the next */
     store_relaxed(&task->spawned_at, how->spawned_at);
     store_relaxed(&task->end, handle == NULL ? TASK_END_DETACHED : TASK_END_OPEN); /* published by the push */
@@ -204,6 +207,8 @@ int filch__task_call(struct filch__worker *worker, struct filch_task *task) {
     void *region = filch__here()->region; /* none in the child of a fork */
     if (unlikely(region != task && region != NULL)) filch__region_die_open(region, "the function");
     if (unlikely(load_acquire(&task->extra) != NULL)) filch__locals_end(task);
+    edge_set(&task->end); /* END */
+    edge_release(task->runtime);
     return result;
 }
 
@@ -219,10 +224,14 @@ static void end_rare(struct filch_task *task, uintptr_t end, int result) {
         return;
     }
     filch__task_put(task);
-    if (end != TASK_END_DETACHED) filch__grant((struct filch__waiter *)end, result);
+    if (end == TASK_END_DETACHED) return;
+    edge_set((struct filch__waiter *)end); /* END */
+    filch__grant((struct filch__waiter *)end, result);
 }
 
 void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
+    struct filch__tasksan_call call;
+    filch__strand_enter(&call, worker, task, true);
     int result = filch__task_call(worker, task);
     worker = filch__worker_current(); /* perhaps another than the one that began it */
     if (unlikely(worker == NULL)) filch__process_die("a task's function returned");
@@ -237,13 +246,16 @@ void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
         end = exchange_acq_rel(&task->end, TASK_END_ENDED); /* END; if it was OPEN, the record may be gone now */
     }
     if (end != TASK_END_OPEN) end_rare(task, end, result);
+    filch__strand_leave(&call);
     filch__task_count_completed();
 }
 
 /* -------------------------------------------------------------------------------------------------------- handles */
 
 bool filch_task_done(const filch_task *task) {
-    return load_acquire(&((filch_task *)(uintptr_t)task)->end) == TASK_END_ENDED; /* END */
+    bool done = load_acquire(&((filch_task *)(uintptr_t)task)->end) == TASK_END_ENDED; /* END */
+    if (done) edge_acquire(&((filch_task *)(uintptr_t)task)->end);
+    return done;
 }
 
 const char *filch_task_name(const filch_task *task) {

@@ -4,11 +4,16 @@
  *
  * Invariant, whenever the latch is free: `waiting` is the length of the list, and less than `parties`. So who is cut
  * short withdraws and is uncounted under one hold of the latch, which is why the wait is spelled out here.
+ *
+ * Edge
+ *   ROUND   each arrival -> the last one -> the return of each   carried by the latch, then by the grants. So who comes
+ *           early for the next round is in no order with who leaves this one late
  */
 #include <errno.h>
 #include <filch/barrier.h>
 #include <limits.h>
 
+#include "base/tasksan.h"
 #include "sync/object.h"
 
 int filch_barrier_init(filch_barrier *barrier, unsigned parties) {
@@ -32,6 +37,7 @@ static void grant_places(struct filch__clause *chain) {
     int place = 0;
     while (chain != NULL) {
         struct filch__clause *next = chain->next;
+        edge_set(chain->waiter); /* ROUND */
         filch__grant(chain->waiter, place++);
         chain = next;
     }
@@ -44,6 +50,7 @@ static int arrive(filch_barrier *barrier) {
         return -EPIPE;
     }
     if (barrier->filch__waiting + 1 < barrier->filch__parties) return -EAGAIN;
+    edge_acquire(barrier); /* ROUND */
     int place = (int)barrier->filch__waiting;
     struct filch__clause *chain = take_round(barrier);
     filch__latch_leave(&barrier->filch__latch);
@@ -69,12 +76,15 @@ static int wait_for_round(filch_barrier *barrier, filch_deadline deadline) {
     filch__waiter_init(&waiter, "barrier", barrier);
     struct filch__clause clause = {.waiter = &waiter};
     filch__waitlist_add(&barrier->filch__waiters, &clause);
+    edge_release(barrier); /* ROUND */
     store_relaxed(&barrier->filch__waiting, barrier->filch__waiting + 1);
     filch__latch_leave(&barrier->filch__latch);
     uint32_t cause = filch__park_cancellable(&waiter, deadline);
-    if (likely(cause == WAITER_GRANTED)) return waiter.result;
-    if (withdraw(barrier, &clause)) return cause == WAITER_CANCELLED ? -ECANCELED : -ETIMEDOUT;
-    filch__park(&waiter);
+    if (unlikely(cause != WAITER_GRANTED)) {
+        if (withdraw(barrier, &clause)) return cause == WAITER_CANCELLED ? -ECANCELED : -ETIMEDOUT;
+        filch__park(&waiter);
+    }
+    if (waiter.result >= 0) edge_acquire(&waiter); /* ROUND */
     return waiter.result;
 }
 

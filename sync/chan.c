@@ -75,16 +75,21 @@ static inline void value_taken(struct filch_chan *chan, struct filch__clause *se
 }
 
 int filch__chan_send_now(struct filch_chan *chan, const void *value, struct filch__chan_debt *debt) {
-    if (unlikely(chan->closed)) return -EPIPE;
+    if (unlikely(chan->closed)) {
+        edge_acquire(chan);
+        return -EPIPE;
+    }
+    seen_read(value, chan->value_size);
     struct filch__clause *receiver = next_receiver(chan);
     if (receiver != NULL) {
         filch__chan_copy(receiver->value, value, chan->value_size);
+        edge_set(receiver->waiter); /* VALUE */
         receiver->amount = 1;
         filch__chan_owe(debt, receiver);
         return 0;
     }
     if (chan->length == chan->capacity) return -EAGAIN;
-    filch__chan_put(chan, value);
+    filch__chan_put(chan, value, NULL);
     return 0;
 }
 
@@ -93,13 +98,16 @@ int filch__chan_recv_now(struct filch_chan *chan, void *value, struct filch__cha
         filch__chan_take(chan, value);
         struct filch__clause *sender = next_sender(chan);
         if (unlikely(sender != NULL)) {
-            filch__chan_put(chan, sender->value);
+            filch__chan_put(chan, sender->value, sender);
             value_taken(chan, sender, debt);
         }
         return 0;
     }
     struct filch__clause *sender = next_sender(chan);
+    if (sender == NULL && chan->closed) edge_acquire(chan);
     if (sender == NULL) return chan->closed ? -EPIPE : -EAGAIN;
+    edge_acquire(sender); /* VALUE */
+    seen_write(value, chan->value_size);
     filch__chan_copy(value, sender->value, chan->value_size);
     value_taken(chan, sender, debt);
     return 0;
@@ -118,6 +126,15 @@ static inline int finish(struct filch_chan *chan, int result, const struct filch
     return result;
 }
 
+static const char RECEIVES[] = "channel receive";
+
+/* A value, or several, came while the caller waited. */
+static inline void received(const struct filch_chan *chan, const struct filch__clause *clause) {
+    edge_acquire(clause->waiter); /* VALUE */
+    seen_write(clause->value, clause->amount * chan->value_size);
+    (void)chan; /* nobody looks where nothing is told */
+}
+
 /* Waits at the end of `list` with `clause`, which holds value and amount. Under the latch, which is left. */
 static int wait_at(struct filch_chan *chan, struct filch__waitlist *list, struct filch__clause *clause,
                    const char *reason, filch_deadline deadline) {
@@ -125,7 +142,12 @@ static int wait_at(struct filch_chan *chan, struct filch__waitlist *list, struct
     filch__waiter_init(&waiter, reason, chan);
     clause->waiter = &waiter;
     filch__waitlist_add(list, clause);
-    return filch__wait(&chan->latch, clause, deadline);
+    edge_set(clause); /* VALUE */
+    if (list == &chan->senders) seen_read(clause->value, clause->amount * chan->value_size);
+    int answer = filch__wait(&chan->latch, clause, deadline);
+    if (answer == -EPIPE) edge_acquire(chan);
+    if (answer == 0 && reason == RECEIVES) received(chan, clause);
+    return answer;
 }
 
 /* All but the plain case. Under the latch, which is left. */
@@ -148,7 +170,8 @@ int filch_chan_send(filch_chan *chan, const void *value, filch_deadline deadline
     if (unlikely(chan->length == chan->capacity || chan->closed || !filch__waitlist_is_empty(&chan->receivers))) {
         return send_or_wait(chan, value, deadline);
     }
-    filch__chan_put(chan, value);
+    seen_read(value, chan->value_size);
+    filch__chan_put(chan, value, NULL);
     filch__latch_leave(&chan->latch);
     filch__spend();
     return 0;
@@ -160,7 +183,7 @@ static never_inline int recv_or_wait(struct filch_chan *chan, void *value, filch
     int result = filch__chan_recv_now(chan, value, &debt);
     if (result == -EAGAIN) {
         struct filch__clause clause = {.value = value, .amount = 1};
-        return wait_at(chan, &chan->receivers, &clause, "channel receive", deadline);
+        return wait_at(chan, &chan->receivers, &clause, RECEIVES, deadline);
     }
     result = finish(chan, result, &debt);
     filch__spend();
@@ -204,6 +227,7 @@ static size_t hand_over(struct filch_chan *chan, const char *values, size_t coun
     if (receiver == NULL) return 0;
     if (receiver->amount > count) receiver->amount = count;
     filch__chan_copy(receiver->value, values, receiver->amount * chan->value_size);
+    edge_set(receiver->waiter); /* VALUE */
     filch__chan_owe(debt, receiver);
     return receiver->amount;
 }
@@ -211,12 +235,16 @@ static size_t hand_over(struct filch_chan *chan, const char *values, size_t coun
 /* Sends what can be sent at once of `count` values; how many that was. Under the latch. */
 static size_t send_some(struct filch_chan *chan, const char *values, size_t count, struct filch__chan_debt *debt) {
     size_t sent = 0, handed;
-    if (chan->closed) return 0;
+    if (chan->closed) {
+        edge_acquire(chan);
+        return 0;
+    }
+    seen_read(values, count * chan->value_size);
     while (sent < count && (handed = hand_over(chan, values + sent * chan->value_size, count - sent, debt)) > 0) {
         sent += handed;
     }
     for (; sent < count && chan->length < chan->capacity; sent++) {
-        filch__chan_put(chan, values + sent * chan->value_size);
+        filch__chan_put(chan, values + sent * chan->value_size, NULL);
     }
     return sent;
 }
@@ -266,7 +294,7 @@ int64_t filch_chan_recv_many(filch_chan *chan, void *values, size_t count, filch
     }
     if (received == 0 && result == -EAGAIN) {
         struct filch__clause clause = {.value = next, .amount = count};
-        result = wait_at(chan, &chan->receivers, &clause, "channel receive", deadline);
+        result = wait_at(chan, &chan->receivers, &clause, RECEIVES, deadline);
         return result == 0 ? (int64_t)clause.amount : result;
     }
     finish(chan, 0, &debt);
@@ -279,6 +307,7 @@ int64_t filch_chan_recv_many(filch_chan *chan, void *values, size_t count, filch
 int filch_chan_close(filch_chan *chan) {
     if (chan == NULL) return -EINVAL;
     filch__latch_take(&chan->latch);
+    edge_release(chan);
     store_relaxed(&chan->closed, true); /* under the latch: relaxed for those who take it as a hint */
     struct filch__clause *senders = filch__waitlist_take_all(&chan->senders);
     struct filch__clause *receivers = filch__waitlist_take_all(&chan->receivers);

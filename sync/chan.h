@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/latch.h"
+#include "base/tasksan.h"
 #include "sched/sched.h"
 
 struct filch_chan {
@@ -61,8 +62,28 @@ static force_inline uint32_t filch__chan_after(const struct filch_chan *chan, ui
     return ++slot == chan->capacity ? 0 : slot;
 }
 
-/* Adds a value at the end. Under the latch, where there is room. */
-static force_inline void filch__chan_put(struct filch_chan *chan, const void *value) {
+/*
+ * Edge
+ *   VALUE  send -> receive, each value for itself: its slot while it is in the ring (all have the same where values have
+ *          no size), the sender's clause while the sender waits, the receiver's waiter where that is given it
+ */
+
+/* Where a value goes from a waiting sender's clause, VALUE goes with it. */
+static inline void filch__chan_edge_in(struct filch_chan *chan, const struct filch__clause *sender) {
+    unsigned char *slot = chan->slots + chan->tail * chan->value_size;
+    if (sender == NULL && chan->value_size > 0) {
+        edge_set(slot);
+    } else if (sender == NULL) {
+        edge_release(slot);
+    } else {
+        edge_pass(sender, slot);
+    }
+}
+
+/* Adds a value at the end, of `sender` if that waits. Under the latch, where there is room. */
+static force_inline void filch__chan_put(struct filch_chan *chan, const void *value,
+                                         const struct filch__clause *sender) {
+    filch__chan_edge_in(chan, sender); /* VALUE */
     filch__chan_copy(chan->slots + chan->tail * chan->value_size, value, chan->value_size);
     chan->tail = filch__chan_after(chan, chan->tail);
     count_up(&chan->length, 1);
@@ -70,6 +91,8 @@ static force_inline void filch__chan_put(struct filch_chan *chan, const void *va
 
 /* Takes the oldest value out. Under the latch, where there is one. */
 static force_inline void filch__chan_take(struct filch_chan *chan, void *value) {
+    edge_acquire(chan->slots + chan->head * chan->value_size); /* VALUE */
+    seen_write(value, chan->value_size);
     filch__chan_copy(value, chan->slots + chan->head * chan->value_size, chan->value_size);
     chan->head = filch__chan_after(chan, chan->head);
     count_up(&chan->length, -1);
@@ -106,7 +129,8 @@ static force_inline int filch__chan_send_plain(struct filch_chan *chan, const vo
     if (unlikely(chan->length == chan->capacity || chan->closed || !filch__waitlist_is_empty(&chan->receivers))) {
         return filch__chan_send_now(chan, value, debt);
     }
-    filch__chan_put(chan, value);
+    seen_read(value, chan->value_size);
+    filch__chan_put(chan, value, NULL);
     return 0;
 }
 

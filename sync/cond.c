@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <filch/cond.h>
 
+#include "base/tasksan.h"
 #include "sched/sched.h"
 #include "sync/mutex.h"
 
@@ -41,6 +42,7 @@ int filch_cond_wait(filch_cond *cond, filch_mutex *mutex, filch_deadline deadlin
     filch__latch_leave(&cond->filch__latch); /* the unlock may make a system call */
     filch_mutex_unlock(mutex);
     int answer = filch__wait_listed(&cond->filch__latch, &clause, deadline);
+    if (answer == 0) edge_acquire(&waiter);
     filch__mutex_lock_through(mutex);
     return answer;
 }
@@ -49,12 +51,15 @@ void filch_cond_signal(filch_cond *cond) {
     filch__latch_take(&cond->filch__latch);
     struct filch__clause *first = filch__waitlist_take(&cond->filch__waiters);
     filch__latch_leave(&cond->filch__latch);
-    if (first != NULL) filch__grant(first->waiter, 0);
+    if (first == NULL) return;
+    edge_set(first->waiter);
+    filch__grant(first->waiter, 0);
 }
 
 void filch_cond_broadcast(filch_cond *cond) {
     filch__latch_take(&cond->filch__latch);
     struct filch__clause *all = filch__waitlist_take_all(&cond->filch__waiters);
     filch__latch_leave(&cond->filch__latch);
+    for (struct filch__clause *each = all; each != NULL; each = each->next) edge_set(each->waiter);
     filch__grant_all(all, 0);
 }

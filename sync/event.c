@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <filch/event.h>
 
+#include "base/tasksan.h"
 #include "sched/sched.h"
 
 void filch_event_init(filch_event *event) {
@@ -24,6 +25,7 @@ void filch_event_fini(filch_event *event) {
 
 void filch_event_set(filch_event *event) {
     filch__latch_take(&event->filch__latch);
+    edge_release(event);
     store_release(&event->filch__set, 1); /* SET */
     struct filch__clause *all = filch__waitlist_take_all(&event->filch__waiters);
     filch__latch_leave(&event->filch__latch);
@@ -37,7 +39,9 @@ void filch_event_clear(filch_event *event) {
 }
 
 bool filch_event_is_set(const filch_event *event) {
-    return load_acquire(&event->filch__set) != 0; /* SET */
+    if (load_acquire(&event->filch__set) == 0) return false; /* SET */
+    edge_acquire(event);
+    return true;
 }
 
 int filch_event_wait(filch_event *event, filch_deadline deadline) {
@@ -56,5 +60,7 @@ int filch_event_wait(filch_event *event, filch_deadline deadline) {
     filch__waiter_init(&waiter, "event", event);
     struct filch__clause clause = {.waiter = &waiter};
     filch__waitlist_add(&event->filch__waiters, &clause);
-    return filch__wait(&event->filch__latch, &clause, deadline);
+    int answer = filch__wait(&event->filch__latch, &clause, deadline);
+    if (answer == 0) edge_acquire(event); /* SET */
+    return answer;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <filch/future.h>
 
+#include "base/tasksan.h"
 #include "sync/object.h"
 
 int filch_future_init(filch_future *future) {
@@ -24,6 +25,7 @@ int filch_future_set(filch_future *future, int result, void *value) {
     filch__latch_take(&future->filch__latch);
     bool first = !future->filch__done;
     if (first) {
+        edge_set(future);
         future->filch__result = result;
         future->filch__value = value;
         future->filch__done = true;
@@ -46,12 +48,14 @@ bool filch_future_is_done(const filch_future *future) {
     filch_future *shared = (filch_future *)future; /* the latch is no part of what it says */
     filch__latch_take(&shared->filch__latch);
     bool done = shared->filch__done;
+    if (done) edge_acquire(shared);
     filch__latch_leave(&shared->filch__latch);
     return done;
 }
 
 /* Of one that is done: nobody writes these any more. */
 static void read_result(const filch_future *future, int *result, void **value) {
+    edge_acquire(future);
     if (result != NULL) *result = future->filch__result;
     if (value != NULL) *value = future->filch__value;
 }

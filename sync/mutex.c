@@ -28,6 +28,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/tasksan.h"
 #include "sched/sched.h"
 #include "sync/owner.h"
 
@@ -88,7 +89,9 @@ static _Noreturn void die_of_relock(const filch_mutex *mutex, uintptr_t caller) 
 
 static inline bool take_if_free(filch_mutex *mutex, uintptr_t caller) {
     uintptr_t nobody = 0;
-    return cas_acquire(&mutex->filch__word, &nobody, caller); /* MUTEX */
+    if (!cas_acquire(&mutex->filch__word, &nobody, caller)) return false; /* MUTEX */
+    edge_acquire(mutex);
+    return true;
 }
 
 /* Takes the mutex, or else makes sure that its owner looks at the list. Under the latch. */
@@ -135,8 +138,10 @@ static never_inline int lock_slowly(filch_mutex *mutex, uintptr_t caller, filch_
         if (take_or_mark(mutex, caller)) break;
         if (attempt.waits > 0) lose(&attempt, now_ns);
         int answer = wait_in_list(mutex, &attempt, deadline, through);
+        if (answer == GRANT_MUTEX) edge_acquire(mutex); /* MUTEX */
         if (answer != GRANT_TRY) return answer == GRANT_MUTEX ? 0 : answer;
     }
+    edge_acquire(mutex); /* MUTEX */
     filch__latch_leave(&mutex->filch__latch);
     return 0;
 }
@@ -194,5 +199,6 @@ static never_inline void unlock_slowly(filch_mutex *mutex, uintptr_t caller) {
 
 void filch_mutex_unlock(filch_mutex *mutex) {
     uintptr_t caller = filch__owner(), owner = caller;
+    edge_set(mutex); /* MUTEX: it has acquired what others released */
     if (unlikely(!cas_acq_rel(&mutex->filch__word, &owner, 0))) unlock_slowly(mutex, caller); /* MUTEX */
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <filch/once.h>
 
+#include "base/tasksan.h"
 #include "sched/sched.h"
 #include "sync/owner.h"
 
@@ -33,11 +34,14 @@ void filch_once_fini(filch_once *once) {
 }
 
 bool filch_once_done(const filch_once *once) {
-    return load_acquire(&once->filch__state) == DONE; /* DONE */
+    if (load_acquire(&once->filch__state) != DONE) return false; /* DONE */
+    edge_acquire(once);
+    return true;
 }
 
 static void succeed(filch_once *once, int result) {
     filch__latch_take(&once->filch__latch);
+    edge_set(once);
     once->filch__result = result;
     store_release(&once->filch__state, DONE); /* DONE */
     struct filch__clause *all = filch__waitlist_take_all(&once->filch__waiters);
@@ -100,5 +104,7 @@ int filch_once_run(filch_once *once, filch_fn *fn, void *arg, filch_deadline dea
         filch__latch_leave(&once->filch__latch);
     }
     if (turn == GRANT_TURN) return run(once, fn, arg);
-    return turn == GRANT_END ? once->filch__result : turn;
+    if (turn != GRANT_END) return turn;
+    edge_acquire(once); /* DONE */
+    return once->filch__result;
 }

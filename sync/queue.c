@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "alloc/heap.h"
+#include "base/tasksan.h"
 #include "sync/object.h"
 #include "sync/values.h"
 
@@ -116,6 +117,7 @@ static void add_inside(filch_queue *queue, struct filch__value *value) {
 /* Hands `value` over if that can be done at once, and leaves the latch; else -EAGAIN. */
 static int put_at_once(filch_queue *queue, struct filch__value *value) {
     if (queue->filch__shut) {
+        edge_acquire(&queue->filch__shut);
         filch__latch_leave(&queue->filch__latch);
         return -EPIPE;
     }
@@ -144,12 +146,17 @@ static int put(filch_queue *queue, struct filch__value *value, filch_deadline de
     filch__waiter_init(&waiter, "queue put", queue);
     struct filch__clause clause = {.waiter = &waiter, .value = value};
     filch__waitlist_add(&queue->filch__putters, &clause);
-    return filch__wait(&queue->filch__latch, &clause, deadline);
+    answer = filch__wait(&queue->filch__latch, &clause, deadline);
+    if (answer == -EPIPE) edge_acquire(&queue->filch__shut);
+    return answer;
 }
 
 static struct filch__value *copy_in(filch_queue *queue, const void *bytes) {
     struct filch__value *value = value_get(queue);
-    if (value != NULL) memcpy(value->bytes, bytes, queue->filch__size);
+    if (value == NULL) return NULL;
+    seen_read(bytes, queue->filch__size);
+    memcpy(value->bytes, bytes, queue->filch__size);
+    edge_set(value); /* put -> get: each value for itself */
     return value;
 }
 
@@ -183,6 +190,7 @@ int filch_queue_try_put(filch_queue *queue, const void *value) {
 static int get_at_once(filch_queue *queue, struct filch__value **value) {
     if (queue->filch__length == 0) {
         if (!queue->filch__shut) return -EAGAIN;
+        edge_acquire(&queue->filch__shut);
         filch__latch_leave(&queue->filch__latch);
         return -EPIPE;
     }
@@ -196,6 +204,8 @@ static int get_at_once(filch_queue *queue, struct filch__value **value) {
 }
 
 static void copy_out(filch_queue *queue, struct filch__value *value, void *bytes) {
+    edge_acquire(value);
+    seen_write(bytes, queue->filch__size);
     memcpy(bytes, value->bytes, queue->filch__size);
     value_put(queue, value);
 }
@@ -216,6 +226,7 @@ int filch_queue_get(filch_queue *queue, void *value, filch_deadline deadline) {
     struct filch__clause clause = {.waiter = &waiter};
     filch__waitlist_add(&queue->filch__getters, &clause);
     answer = filch__wait(&queue->filch__latch, &clause, deadline);
+    if (answer == -EPIPE) edge_acquire(&queue->filch__shut);
     if (answer == 0) copy_out(queue, clause.value, value);
     return answer;
 }
@@ -242,6 +253,7 @@ void filch_queue_task_done(filch_queue *queue) {
     if (unlikely(queue->filch__unfinished == 0)) {
         filch__die("queue %p: more values done than were put, by task \"%s\"", (void *)queue, caller_name());
     }
+    edge_release(&queue->filch__unfinished); /* task_done -> join */
     queue->filch__unfinished--;
     struct filch__clause *chain = take_joiners(queue);
     filch__latch_leave(&queue->filch__latch);
@@ -253,6 +265,7 @@ int filch_queue_join(filch_queue *queue, filch_deadline deadline) {
     if (filch__cancelled()) return -ECANCELED;
     filch__latch_take(&queue->filch__latch);
     if (queue->filch__unfinished == 0) {
+        edge_acquire(&queue->filch__unfinished);
         filch__latch_leave(&queue->filch__latch);
         filch__spend();
         return 0;
@@ -261,13 +274,16 @@ int filch_queue_join(filch_queue *queue, filch_deadline deadline) {
     filch__waiter_init(&waiter, "queue join", queue);
     struct filch__clause clause = {.waiter = &waiter};
     filch__waitlist_add(&queue->filch__joiners, &clause);
-    return filch__wait(&queue->filch__latch, &clause, deadline);
+    int answer = filch__wait(&queue->filch__latch, &clause, deadline);
+    if (answer == 0) edge_acquire(&queue->filch__unfinished);
+    return answer;
 }
 
 int filch_queue_try_join(filch_queue *queue) {
     if (queue == NULL) return -EINVAL;
     filch__latch_take(&queue->filch__latch);
     bool done = queue->filch__unfinished == 0;
+    if (done) edge_acquire(&queue->filch__unfinished);
     filch__latch_leave(&queue->filch__latch);
     return done ? 0 : -EAGAIN;
 }
@@ -286,6 +302,8 @@ static struct filch__value *take_all_values(filch_queue *queue) {
 int filch_queue_shutdown(filch_queue *queue, filch_queue_rest rest) {
     if (queue == NULL || (rest != FILCH_QUEUE_DRAIN && rest != FILCH_QUEUE_DROP)) return -EINVAL;
     filch__latch_take(&queue->filch__latch);
+    edge_release(&queue->filch__shut); /* shutdown -> -EPIPE */
+    if (rest == FILCH_QUEUE_DROP) edge_release(&queue->filch__unfinished);
     queue->filch__shut = true;
     struct filch__clause *putters = filch__waitlist_take_all(&queue->filch__putters);
     struct filch__clause *getters = filch__waitlist_take_all(&queue->filch__getters); /* I1: nothing is inside */

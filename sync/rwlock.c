@@ -5,10 +5,15 @@
  *   - readers wait while nobody writes and nobody waits to write, or
  *   - a writer waits while nobody holds the lock.
  * A writer that withdraws changes the state too: the readers behind it may be free to go on.
+ *
+ * Edges, carried by the latch, or by the grant
+ *   WRITTEN  write_unlock, downgrade -> read, write   told of the lock
+ *   READ     read_unlock -> write                     told of its list of readers; readers are in no order
  */
 #include <errno.h>
 #include <filch/rwlock.h>
 
+#include "base/tasksan.h"
 #include "sched/sched.h"
 #include "sync/owner.h"
 
@@ -76,6 +81,17 @@ static void admit_and_leave(filch_rwlock *lock, enum turn turn) {
     filch__grant_all(admitted, 0);
 }
 
+static int may_now_read(filch_rwlock *lock) {
+    edge_acquire(lock); /* WRITTEN */
+    return 0;
+}
+
+static int may_now_write(filch_rwlock *lock) {
+    edge_acquire(lock);                  /* WRITTEN */
+    edge_acquire(&lock->filch__readers); /* READ */
+    return 0;
+}
+
 static int wait_in_list(filch_rwlock *lock, struct filch__waitlist *list, const char *reason, uintptr_t caller,
                         filch_deadline deadline) {
     struct filch__waiter waiter;
@@ -101,11 +117,12 @@ int filch_rwlock_read(filch_rwlock *lock, filch_deadline deadline) {
     if (likely(may_read(lock))) {
         lock->filch__reading++;
         filch__latch_leave(&lock->filch__latch);
-        return 0;
+        return may_now_read(lock);
     }
     uintptr_t caller = filch__owner();
     must_not_write(lock, "rwlock_read", caller);
-    return wait_in_list(lock, &lock->filch__readers, "rwlock, to read", caller, deadline);
+    int answer = wait_in_list(lock, &lock->filch__readers, "rwlock, to read", caller, deadline);
+    return answer != 0 ? answer : may_now_read(lock);
 }
 
 int filch_rwlock_write(filch_rwlock *lock, filch_deadline deadline) {
@@ -116,15 +133,16 @@ int filch_rwlock_write(filch_rwlock *lock, filch_deadline deadline) {
     if (likely(may_write(lock))) {
         lock->filch__writer = caller;
         filch__latch_leave(&lock->filch__latch);
-        return 0;
+        return may_now_write(lock);
     }
     must_not_write(lock, "rwlock_write", caller);
     int answer = wait_in_list(lock, &lock->filch__writers, "rwlock, to write", caller, deadline);
     if (answer != 0) {
         filch__latch_take(&lock->filch__latch);
         admit_and_leave(lock, WRITERS_TURN);
+        return answer;
     }
-    return answer;
+    return may_now_write(lock);
 }
 
 int filch_rwlock_try_read(filch_rwlock *lock) {
@@ -133,7 +151,7 @@ int filch_rwlock_try_read(filch_rwlock *lock) {
     bool may = may_read(lock);
     if (may) lock->filch__reading++;
     filch__latch_leave(&lock->filch__latch);
-    return may ? 0 : -EBUSY;
+    return may ? may_now_read(lock) : -EBUSY;
 }
 
 int filch_rwlock_try_write(filch_rwlock *lock) {
@@ -143,7 +161,7 @@ int filch_rwlock_try_write(filch_rwlock *lock) {
     bool may = may_write(lock);
     if (may) lock->filch__writer = caller;
     filch__latch_leave(&lock->filch__latch);
-    return may ? 0 : -EBUSY;
+    return may ? may_now_write(lock) : -EBUSY;
 }
 
 /* -------------------------------------------------------------------------------------------------------- unlock */
@@ -153,6 +171,7 @@ void filch_rwlock_read_unlock(filch_rwlock *lock) {
     if (unlikely(lock->filch__reading == 0)) {
         filch__die("rwlock_read_unlock: nobody holds lock %p for reading", (void *)lock);
     }
+    edge_release(&lock->filch__readers); /* READ */
     lock->filch__reading--;
     admit_and_leave(lock, WRITERS_TURN);
 }
@@ -169,6 +188,7 @@ static void must_write(const filch_rwlock *lock, const char *call) {
 void filch_rwlock_write_unlock(filch_rwlock *lock) {
     filch__latch_take(&lock->filch__latch);
     must_write(lock, "rwlock_write_unlock");
+    edge_set(lock); /* WRITTEN */
     lock->filch__writer = 0;
     admit_and_leave(lock, READERS_TURN);
 }
@@ -176,6 +196,7 @@ void filch_rwlock_write_unlock(filch_rwlock *lock) {
 void filch_rwlock_downgrade(filch_rwlock *lock) {
     filch__latch_take(&lock->filch__latch);
     must_write(lock, "rwlock_downgrade");
+    edge_set(lock); /* WRITTEN */
     lock->filch__writer = 0;
     lock->filch__reading = 1;
     admit_and_leave(lock, READERS_TURN);

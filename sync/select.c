@@ -14,6 +14,7 @@
 
 #include "alloc/alloc.h"
 #include "base/clock.h"
+#include "base/tasksan.h"
 #include "sync/chan.h"
 
 enum { FEW = 16 };
@@ -22,6 +23,7 @@ enum { FEW = 16 };
 struct branch {
     struct filch__latch *latch; /* of its object, or NULL: it has none */
     struct filch__clause clause;
+    size_t size; /* of a value, for who looks when the channel may be gone */
 };
 
 struct selection {
@@ -90,6 +92,7 @@ static bool is_ready(const struct selection *selection, const filch_case *one) {
     case FILCH_CASE_EVENT:
         return filch_event_is_set(one->event);
     case FILCH_CASE_FUTURE:
+        if (one->future->filch__done) edge_acquire(one->future);
         return one->future->filch__done;
     case FILCH_CASE_DEADLINE:
         return one->deadline.at_ns <= selection->now_ns;
@@ -257,6 +260,13 @@ static int go_on_latched(struct selection *selection, struct filch__chan_debt *d
     return -EAGAIN;
 }
 
+/* For ThreadSanitizer, as the next but one: see base/tasksan.h. */
+static inline void tell_of_case(struct branch *branch, const filch_case *one) {
+    edge_set(&branch->clause);
+    branch->size = one->kind == FILCH_CASE_SEND || one->kind == FILCH_CASE_RECV ? one->chan->value_size : 0;
+    if (one->kind == FILCH_CASE_SEND) seen_read(branch->clause.value, branch->size);
+}
+
 static void list_clauses(struct selection *selection, struct filch__waiter *waiter) {
     for (size_t i = 0; i < selection->count; i++) {
         struct branch *branch = &selection->branches[i];
@@ -265,6 +275,7 @@ static void list_clauses(struct selection *selection, struct filch__waiter *wait
         branch->clause.number = (unsigned)i + 1;
         branch->clause.value = selection->cases[i].into;
         branch->clause.amount = 1;
+        tell_of_case(branch, &selection->cases[i]);
         filch__waitlist_add(list_of(&selection->cases[i]), &branch->clause);
     }
 }
@@ -290,6 +301,29 @@ static int cut_short(struct selection *selection, uint32_t cause, filch_deadline
     return (int)selection->at_case;
 }
 
+/* A wait was ended by this case, with the waiter's result: as in the call that it stands for. */
+static void went_on(const filch_case *one, const struct branch *branch, const struct filch__waiter *waiter) {
+    (void)branch; /* nobody looks where nothing is told */
+    switch (one->kind) {
+    case FILCH_CASE_SEND:
+        if (waiter->result == -EPIPE) edge_acquire(one->chan);
+        break;
+    case FILCH_CASE_RECV:
+        edge_acquire(waiter->result == -EPIPE ? (const void *)one->chan : (const void *)waiter);
+        if (waiter->result == 0) seen_write(one->into, branch->size);
+        break;
+    case FILCH_CASE_EVENT:
+        edge_acquire(one->event);
+        break;
+    case FILCH_CASE_FUTURE:
+        edge_acquire(one->future);
+        break;
+    case FILCH_CASE_NEVER:
+    case FILCH_CASE_DEADLINE:
+        break;
+    }
+}
+
 /* Waits with a clause for each case. Under all the latches, which are left. */
 static int wait_for_one(struct selection *selection, filch_deadline deadline) {
     struct filch__waiter waiter;
@@ -304,6 +338,7 @@ static int wait_for_one(struct selection *selection, filch_deadline deadline) {
     uint32_t chosen = load_relaxed(&waiter.chosen);
     if (chosen == 0) return cut_short(selection, cause, deadline);
     if (cause != WAITER_GRANTED) filch__park(&waiter);
+    went_on(&selection->cases[chosen - 1], &selection->branches[chosen - 1], &waiter);
     selection->cases[chosen - 1].result = waiter.result;
     return (int)chosen - 1;
 }

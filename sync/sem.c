@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <filch/sem.h>
 
+#include "base/tasksan.h"
 #include "sync/object.h"
 
 int filch_sem_init(filch_sem *sem, size_t value, size_t limit) {
@@ -53,6 +54,7 @@ static bool acquire_at_once(filch_sem *sem, size_t count) {
     if (count == 0) return true;
     if (!filch__waitlist_is_empty(&sem->filch__waiters) || sem->filch__value < count) return false;
     store_relaxed(&sem->filch__value, sem->filch__value - count);
+    edge_acquire(sem);
     return true;
 }
 
@@ -70,6 +72,7 @@ int filch_sem_acquire_n(filch_sem *sem, size_t count, filch_deadline deadline) {
     struct filch__clause clause = {.waiter = &waiter, .amount = count};
     filch__waitlist_add(&sem->filch__waiters, &clause);
     int answer = filch__wait(&sem->filch__latch, &clause, deadline);
+    if (answer == 0) edge_acquire(sem);
     if (answer != 0) serve(sem);
     return answer;
 }
@@ -96,6 +99,7 @@ void filch_sem_release_n(filch_sem *sem, size_t count) {
         filch__die("semaphore %p released beyond its limit of %zu, by task \"%s\"", (void *)sem, sem->filch__limit,
                    caller_name());
     }
+    edge_release(sem);
     store_relaxed(&sem->filch__value, sem->filch__value + count);
     struct filch__clause *chain = take_served(sem);
     filch__latch_leave(&sem->filch__latch);

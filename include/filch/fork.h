@@ -124,7 +124,7 @@ static inline __attribute__((__always_inline__)) struct filch__hot *filch__here(
 }
 
 #define FILCH__INLINE 1
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || defined(FILCH_TASKSAN)
 #undef FILCH__INLINE
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
