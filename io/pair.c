@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "alloc/heap.h"
+#include "base/tasksan.h"
 #include "sync/object.h"
 
 enum writer_state {
@@ -94,12 +95,16 @@ static size_t place_after(const struct flow *flow, size_t place, size_t size) {
 }
 
 static void copy_out(const struct flow *flow, size_t place, void *to, size_t size) {
+    edge_acquire(flow); /* what was done before the bytes were put in */
+    seen_write(to, size);
     size_t first = straight(flow, place, size);
     memcpy(to, flow->bytes + place, first);
     if (size > first) memcpy((unsigned char *)to + first, flow->bytes, size - first);
 }
 
 static void copy_in(struct flow *flow, size_t place, const void *from, size_t size) {
+    seen_read(from, size);
+    edge_release(flow);
     size_t first = straight(flow, place, size);
     memcpy(flow->bytes + place, from, first);
     if (size > first) memcpy(flow->bytes, (const unsigned char *)from + first, size - first);

@@ -91,7 +91,7 @@ static force_inline void filch__chan_put(struct filch_chan *chan, const void *va
 
 /* Takes the oldest value out. Under the latch, where there is one. */
 static force_inline void filch__chan_take(struct filch_chan *chan, void *value) {
-    edge_acquire(chan->slots + chan->head * chan->value_size); /* VALUE */
+    edge_acquire(&chan->slots[chan->head * chan->value_size]); /* VALUE */
     seen_write(value, chan->value_size);
     filch__chan_copy(value, chan->slots + chan->head * chan->value_size, chan->value_size);
     chan->head = filch__chan_after(chan, chan->head);

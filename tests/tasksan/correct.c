@@ -4,10 +4,14 @@
  * in which 100,000 tasks wait at a time. Each checks what it counts, too.
  */
 #include <filch/filch.h>
+#include <filch/io.h>
+#include <filch/pair.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 enum { TASKS = 12, TIMES = 20, LIVE = 100000 };
 
@@ -493,6 +497,84 @@ static void threads(void) {
     expect(4);
 }
 
+/* ------------------------------------------------------------------------------------------------------------- bytes */
+
+static filch_fd sockets[2];
+static filch_transport ends[2];
+
+/* Each byte says that it is the other one's turn. */
+static int speaks_first(void *arg) {
+    char byte = 1;
+    (void)arg;
+    for (int i = 0; i < TIMES; i++) {
+        shared++;
+        must(filch_fd_write(sockets[0], &byte, 1, FILCH_NEVER));
+        must(filch_fd_read(sockets[0], &byte, 1, FILCH_NEVER));
+    }
+    return 0;
+}
+
+static int answers(void *arg) {
+    char byte;
+    (void)arg;
+    for (int i = 0; i < TIMES; i++) {
+        must(filch_fd_read(sockets[1], &byte, 1, FILCH_NEVER));
+        shared++;
+        must(filch_fd_write(sockets[1], &byte, 1, FILCH_NEVER));
+    }
+    return 0;
+}
+
+static void descriptors(void) {
+    int numbers[2];
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, numbers));
+    for (int i = 0; i < 2; i++) must(filch_fd_adopt(&sockets[i], numbers[i], NULL));
+    both(speaks_first, answers);
+    for (int i = 0; i < 2; i++) must(filch_fd_close(sockets[i]));
+    expect(2 * TIMES);
+}
+
+static void put_byte(const filch_transport *end) {
+    char byte = 1;
+    struct iovec part = {&byte, 1};
+    must(end->ops->write(end->self, &part, 1, FILCH_NEVER));
+}
+
+static void get_byte(const filch_transport *end) {
+    char byte;
+    must(end->ops->read(end->self, &byte, 1, FILCH_NEVER));
+}
+
+static int speaks_first_in_memory(void *arg) {
+    (void)arg;
+    for (int i = 0; i < TIMES; i++) {
+        shared++;
+        put_byte(&ends[0]);
+        get_byte(&ends[0]);
+    }
+    return 0;
+}
+
+static int answers_in_memory(void *arg) {
+    (void)arg;
+    for (int i = 0; i < TIMES; i++) {
+        get_byte(&ends[1]);
+        shared++;
+        put_byte(&ends[1]);
+    }
+    return 0;
+}
+
+static void pairs(void) {
+    must(filch_pair_create(ends, 4));
+    both(speaks_first_in_memory, answers_in_memory);
+    for (int i = 0; i < 2; i++) {
+        ends[i].ops->close(ends[i].self);
+        ends[i].ops->destroy(ends[i].self);
+    }
+    expect(2 * TIMES);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- main */
 
 static void (*const programs[])(void) = {
@@ -503,7 +585,8 @@ static void (*const programs[])(void) = {
     semaphores,      conditions,     barriers,
     channels,        selections,     queues,
     onces,           events,         futures,
-    wait_groups,     threads,
+    wait_groups,     threads,        descriptors,
+    pairs,
 };
 
 static int live_count;

@@ -302,13 +302,6 @@ static void after_a_barrier(void) {
     both(meets_and_touches, meets_and_touches);
 }
 
-static int under_a_permit(void *arg) {
-    must(filch_sem_acquire(&sem, FILCH_NEVER));
-    touching(arg);
-    filch_sem_release(&sem);
-    return 0;
-}
-
 static int waits_under_a_permit(void *arg) {
     must(filch_sem_acquire(&sem, FILCH_NEVER));
     must(filch_barrier_wait(&barrier, FILCH_NEVER));
@@ -321,7 +314,6 @@ static void two_permits(void) {
     must(filch_sem_init(&sem, 2, 2));
     must(filch_barrier_init(&barrier, 2));
     both(waits_under_a_permit, waits_under_a_permit);
-    (void)under_a_permit;
 }
 
 static int nothing(void *arg) {
@@ -371,6 +363,29 @@ static void a_thread_that_spawns(void) {
     pthread_join(foreign, NULL);
 }
 
+static int told;
+
+static void *touches_and_spawns(void *arg) {
+    touch();
+    must(filch_runtime_spawn(arg, NULL, nothing, NULL, NULL));
+    __atomic_store_n(&told, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+static int yields_and_touches(void *arg) {
+    while (!__atomic_load_n(&told, __ATOMIC_RELAXED)) filch_yield();
+    for (int i = 0; i < 300; i++) filch_yield(); /* to look at the queue that the thread has put something into */
+    return touching(arg);
+}
+
+static void queues_of_the_library_tell_nothing(void) {
+    pthread_t foreign;
+    filch_task *left = spawned(yields_and_touches, "left");
+    if (pthread_create(&foreign, NULL, touches_and_spawns, filch_runtime_current()) != 0) abort();
+    must(filch_await(left, NULL, filch_after(FILCH_SEC(100))));
+    pthread_join(foreign, NULL);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- main */
 
 static const struct race {
@@ -405,6 +420,7 @@ static const struct race {
     RACE(after_a_once),
     RACE(signaller_goes_on),
     RACE(a_thread_that_spawns),
+    RACE(queues_of_the_library_tell_nothing),
 #undef RACE
 };
 
