@@ -20,6 +20,7 @@
 #include <filch/resolve.h>
 #include <filch/runtime.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "alloc/heap.h"
@@ -242,12 +243,22 @@ static bool is_valid(const filch_resolve_options *options) {
            (kind == 0 || kind == SOCK_STREAM || kind == SOCK_DGRAM);
 }
 
+/* getaddrinfo(3) takes a number that is out of range modulo 65536, and one with a sign or blanks before it. */
+static bool is_no_port(const char *service) {
+    uint16_t port;
+    char *end;
+    if (service == NULL || filch__port_parse(service, &port)) return false;
+    (void)strtoul(service, &end, 10);
+    return *end == '\0';
+}
+
 int filch_resolve(const char *host, const char *service, const filch_resolve_options *options, filch_address *addresses,
                   size_t max, filch_deadline deadline) {
     static const filch_resolve_options defaults;
     if (options == NULL) options = &defaults;
     if ((host == NULL && service == NULL) || addresses == NULL || max == 0 || !is_valid(options)) return -EINVAL;
     if (filch__cancelled()) return -ECANCELED;
+    if (is_no_port(service)) return -ESRCH;
     int count = take_digits(host, service, options, addresses);
     if (count == 0) count = take_from_hosts(host, service, options, addresses, max, deadline);
     if (count == 0) count = ask_system(host, service, options, addresses, max, deadline);

@@ -15,12 +15,15 @@ static bool is_local(const filch_address *address) {
 
 /* -------------------------------------------------------------------------------------------------------------- opening */
 
-/* Whether the path is that of a socket to which nobody listens: a connection to it is refused. */
+/*
+ * Whether the path is that of a socket that nobody has any more: then a connection is refused. It is tried with a socket of
+ * another kind, which one that is there answers by EPROTOTYPE, and does not take for a client.
+ */
 static bool is_stale(const filch_address *address, int kind) {
     struct stat status;
     const char *path = address->local.sun_path;
     if (path[0] == '\0' || lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    int number = filch__system_socket(AF_UNIX, kind, 0);
+    int number = filch__system_socket(AF_UNIX, kind == SOCK_STREAM ? SOCK_DGRAM : SOCK_STREAM, 0);
     if (number < 0) return false;
     int answer = filch__socket_begin_connect(number, address);
     (void)filch__system_close(number);

@@ -5,7 +5,8 @@
  * timer, no descriptor and no helper thread, is not, since a thread from outside may come; it is told on demand.
  *
  * A look takes some 100 ns a task, so it is not made too often: after one that has found nothing, not for a second, then
- * for two, and so on up to a minute.
+ * for two, and so on up to a minute. A look that is not due when all have come to rest is made later, unless somebody has
+ * got up by then; once it has been made, it is not made again before somebody has.
  */
 #include "sched/monitor.h"
 
@@ -43,13 +44,15 @@ static bool nothing_will_come(struct filch_runtime *runtime) {
     return true;
 }
 
-void filch__deadlock_look(struct filch_runtime *runtime) {
+int64_t filch__deadlock_look(struct filch_runtime *runtime) {
     struct filch__monitor *monitor = &runtime->monitor;
     int64_t now_ns = filch__clock_now();
-    if (runtime->on_deadlock == FILCH_DEADLOCK_IGNORE || monitor->deadlock_told) return;
-    if (now_ns < monitor->deadlock_next_ns) return;
+    if (runtime->on_deadlock == FILCH_DEADLOCK_IGNORE || monitor->deadlock_told) return INT64_MAX;
+    if (monitor->deadlock_looked) return INT64_MAX;
+    if (now_ns < monitor->deadlock_next_ns) return monitor->deadlock_next_ns;
     struct filch__snapshot snapshot;
-    if (filch__snapshot_take(&snapshot, runtime, TASKS_LOOKED_AT, false) != 0) return;
+    if (filch__snapshot_take(&snapshot, runtime, TASKS_LOOKED_AT, false) != 0) return INT64_MAX;
+    monitor->deadlock_looked = true;
     uint32_t first, length = filch__snapshot_cycle(&snapshot, &first), count = snapshot.count;
     filch__snapshot_drop(&snapshot);
     if (length > 0) {
@@ -60,4 +63,5 @@ void filch__deadlock_look(struct filch_runtime *runtime) {
     monitor->deadlock_pause_ns = monitor->deadlock_pause_ns == 0 ? PAUSE_NS_MIN : 2 * monitor->deadlock_pause_ns;
     if (monitor->deadlock_pause_ns > PAUSE_NS_MAX) monitor->deadlock_pause_ns = PAUSE_NS_MAX;
     monitor->deadlock_next_ns = now_ns + monitor->deadlock_pause_ns;
+    return INT64_MAX;
 }

@@ -192,12 +192,9 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
             return;
         }
     }
-    if (fresh == NULL) {
-        struct filch__waiter *strand = item_strand(item);
-        worker = switch_to(worker, strand->context, strand->stack, landing, left);
-    } else {
-        worker = switch_to(worker, fresh_loop(fresh, worker, item), fresh, landing, left);
-    }
+    /* One place from which all leave: so backtraces of those who wait alike are alike. */
+    void *target = fresh == NULL ? item_strand(item)->context : fresh_loop(fresh, worker, item);
+    worker = switch_to(worker, target, fresh == NULL ? item_strand(item)->stack : fresh, landing, left);
     worker->deque.hot.region = left->region;
     filch__exceptions_put(worker->exceptions, exceptions);
 }

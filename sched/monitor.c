@@ -383,9 +383,12 @@ static bool all_rest(struct filch_runtime *runtime) {
 
 static void sleep_until_stirred(struct filch_runtime *runtime, const struct sight *sight) {
     struct filch__monitor *monitor = &runtime->monitor;
+    int64_t until_ns = filch__deadlock_look(runtime);
+    if (sight->earliest_ns < until_ns) until_ns = sight->earliest_ns;
     store_seq_cst(&monitor->word, MONITOR_SLEEPS); /* STIR */
     if (is_called(monitor) || !all_rest(runtime)) store_seq_cst(&monitor->word, MONITOR_LOOKS);
-    sleep_in(monitor, MONITOR_SLEEPS, sight->earliest_ns);
+    sleep_in(monitor, MONITOR_SLEEPS, until_ns);
+    if (filch__clock_now() < until_ns) monitor->deadlock_looked = false; /* stirred: somebody has got up */
 }
 
 /* Everybody has been asleep for a while, and no spare is at work in vain. */
@@ -393,6 +396,7 @@ static bool may_sleep(struct filch_runtime *runtime, const struct sight *sight) 
     struct filch__monitor *monitor = &runtime->monitor;
     if (!sight->rest) {
         monitor->looks_at_rest = 0;
+        monitor->deadlock_looked = false;
         return false;
     }
     if (monitor->looks_at_rest < REST_LOOKS) monitor->looks_at_rest++;
@@ -410,7 +414,6 @@ static void *monitor_thread(void *argument) {
         if (filch__runtime_known(runtime) > runtime->worker_count) dismiss_spares(runtime, &sight);
         if (runtime->workers[0].may_be_alone) filch__idle_leave_alone(runtime);
         if (may_sleep(runtime, &sight)) {
-            filch__deadlock_look(runtime);
             sleep_until_stirred(runtime, &sight);
         } else {
             nap(runtime, &sight);

@@ -96,6 +96,7 @@ struct filch__monitor {
     int64_t told_at_ns;
     int64_t deadlock_next_ns;  /* no look for deadlocks before */
     int64_t deadlock_pause_ns; /* after the last one */
+    bool deadlock_looked; /* since all have come to rest */
     bool deadlock_told;
     struct filch__runqueue hands; /* what it is moving */
 
@@ -109,8 +110,11 @@ int filch__monitor_start(struct filch_runtime *runtime);
 /* Ends it: no spare is made or put to work any more. Nothing where it is not on. */
 void filch__monitor_stop(struct filch_runtime *runtime);
 
-/* All workers have slept for a while: looks whether that is a deadlock. By the monitor. sched/deadlock.c. */
-void filch__deadlock_look(struct filch_runtime *runtime);
+/*
+ * All workers have slept for a while: looks whether that is a deadlock, if such a look is due. When it will be, if not; else
+ * INT64_MAX. By the monitor. sched/deadlock.c.
+ */
+int64_t filch__deadlock_look(struct filch_runtime *runtime);
 
 /* Wakes the monitor from its sleep. From any thread; nothing if it does not sleep. */
 void filch__monitor_stir(struct filch_runtime *runtime);

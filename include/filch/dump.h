@@ -7,7 +7,8 @@
  *
  * The signal works while every worker computes or is blocked in the kernel, since a runtime's monitor thread writes the
  * dump; not for runtimes without one (`no_monitor`). The first runtime installs the handler, unless the program has changed
- * what SIGQUIT does before, or FILCH_DEBUG contains "noquit".
+ * what SIGQUIT does before, FILCH_DEBUG contains "noquit", or the signal was ignored when the program began, as it is for
+ * one that a script starts with `&` (`env --default-signal=QUIT program` helps).
  *
  * Tasks stand under the scope that they were spawned into, and that under the task that has opened it. Those that are
  * alike (same scope, same function, same wait, same backtrace) are told once, with their number. Of a task that waits, the

@@ -9,7 +9,8 @@
  *
  * A filch_fd is a value: copy it as you like. It names one opening of a descriptor and never a later one with the same
  * number: after filch_fd_close every call on any copy answers -EBADF, whatever number the kernel gives out by then. The
- * number is given back to the kernel only when no call is using it any more.
+ * number is given back to the kernel only when no call is using it any more. That holds while its runtime is there: what is
+ * open when the runtime ends is closed then, and no filch_fd of it may be used any more.
  *
  * Any number of tasks and threads may use a descriptor at once. Those who wait to read are woken in the order they came, and
  * those who wait to write likewise; who then finds that another was faster waits on, as the first. What a second caller

@@ -109,7 +109,7 @@ FILCH_API FILCH_CHECK int filch_runtime_shutdown(filch_runtime *runtime, filch_d
 
 /*
  * Shuts `runtime` down without a deadline, ends its workers and frees everything. NULL is nothing. Nobody may use the
- * runtime or a handle of one of its tasks afterwards; a filch_await that may be cut short must have returned before.
+ * runtime, a handle of one of its tasks, or a descriptor, file, stream, process or signal handle of it afterwards; a filch_await that may be cut short must have returned before.
  *
  * Returns  0, or -EDEADLK as above, and then nothing was done
  * Call     from any thread that is not a worker of this runtime, once

@@ -267,7 +267,7 @@ struct pair {
 static int lock_crosswise(filch_mutex *first, filch_mutex *second, struct pair *pair) {
     int error = filch_mutex_lock(first, FILCH_NEVER);
     if (error == 0) error = filch_barrier_wait(&pair->both, FILCH_NEVER) < 0; /* each has its first */
-    if (error == 0) error = filch_mutex_lock(second, filch_after(FILCH_SEC(2)));
+    if (error == 0) error = filch_mutex_lock(second, filch_after(FILCH_SEC(3)));
     if (error == 0) filch_mutex_unlock(second);
     filch_mutex_unlock(first);
     return error;
@@ -305,6 +305,40 @@ static void cross_and_abort(void) {
 
 TEST_DIES(deadlock, of_two_mutexes_is_found, "\"backwards\" waits for mutex ") {
     for (;;) cross_and_abort();
+}
+
+/* All have been idle, and looked at, before they come to wait for one another. */
+static int lock_late(void *arg) {
+    struct pair *pair = arg;
+    int error = filch_mutex_lock(&pair->one, FILCH_NEVER);
+    if (error == 0) error = filch_barrier_wait(&pair->both, FILCH_NEVER) < 0;
+    filch_sleep(FILCH_MS(150));
+    if (error == 0) error = filch_mutex_lock(&pair->other, filch_after(FILCH_SEC(3)));
+    if (error == 0) filch_mutex_unlock(&pair->other);
+    filch_mutex_unlock(&pair->one);
+    return error;
+}
+
+static int cross_late(void *arg) {
+    (void)arg;
+    struct pair pair;
+    filch_task *tasks[2];
+    filch_mutex_init(&pair.one);
+    filch_mutex_init(&pair.other);
+    if (filch_barrier_init(&pair.both, 2) != 0) return 1;
+    if (filch_spawn(&tasks[0], lock_late, &pair, NULL) != 0) return 1;
+    if (filch_spawn(&tasks[1], lock_backwards, &pair, NULL) != 0) return 1;
+    for (int i = 0; i < 2; i++) {
+        if (filch_await(tasks[i], NULL, FILCH_NEVER) != 0) return 1;
+    }
+    return 0;
+}
+
+TEST_DIES(deadlock, that_comes_when_all_had_been_idle_before_is_found, "DEADLOCK") {
+    for (;;) {
+        filch_options options = {.workers = 2, .on_deadlock = FILCH_DEADLOCK_ABORT};
+        (void)filch_run(cross_late, NULL, &options);
+    }
 }
 
 static void cross_and_ignore(void) {

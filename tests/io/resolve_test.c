@@ -101,6 +101,11 @@ static int resolve_wrong(void *arg) {
     filch_resolve_options numeric = {.numeric = true};
     check_int(filch_resolve("name", "80", &numeric, addresses, MAX, FILCH_NEVER), -ENOENT);
     check_int(filch_resolve("127.0.0.1", "no-such-service", NULL, addresses, MAX, FILCH_NEVER), -ESRCH);
+    static const char *const no_ports[] = {"65536", "99999", "4294967376", "+5", " 80", "-1", ""};
+    for (size_t i = 0; i < sizeof no_ports / sizeof *no_ports; i++) {
+        check_int(filch_resolve("127.0.0.1", no_ports[i], NULL, addresses, MAX, FILCH_NEVER), -ESRCH);
+        check_int(filch_resolve("localhost", no_ports[i], NULL, addresses, MAX, FILCH_NEVER), -ESRCH);
+    }
     check_int(filch_resolve("127.0.0.1", long_service, NULL, addresses, MAX, FILCH_NEVER), -ENAMETOOLONG);
     check_int(filch_resolve(long_host, "80", NULL, addresses, MAX, FILCH_NEVER), -ENAMETOOLONG);
     check_int(filch_resolve(NULL, NULL, NULL, addresses, MAX, FILCH_NEVER), -EINVAL);

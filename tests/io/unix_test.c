@@ -110,7 +110,8 @@ static int replace_stale(void *arg) {
     const char *path = address.local.sun_path;
     check_int(filch_unix_listen(&listener, &nowhere, NULL), -ENOENT);
     check_int(filch_unix_listen(&listener, &address, NULL), 0);
-    check_int(filch_unix_listen(&second, &address, NULL), -EADDRINUSE); /* somebody listens */
+    check_int(filch_unix_listen(&second, &address, NULL), -EADDRINUSE); /* somebody listens, who does not notice */
+    check_int(filch_fd_wait(listener, FILCH_READABLE, (filch_deadline){0}), -ETIMEDOUT);
     check_int(filch_unix_connect(&client, &address, NULL, FILCH_NEVER), 0);
     filch_fd_close(client);
     filch_fd_close(listener);
