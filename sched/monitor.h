@@ -96,7 +96,7 @@ struct filch__monitor {
     int64_t told_at_ns;
     int64_t deadlock_next_ns;  /* no look for deadlocks before */
     int64_t deadlock_pause_ns; /* after the last one */
-    bool deadlock_looked; /* since all have come to rest */
+    bool deadlock_looked;      /* since all have come to rest */
     bool deadlock_told;
     struct filch__runqueue hands; /* what it is moving */
 
