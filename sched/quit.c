@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/put_off.h"
 #include "sched/hog.h"
 #include "sched/runtime.h"
 
@@ -76,7 +77,9 @@ static void watch(void) {
     if (wishes != NULL && strstr(wishes, "noquit") != NULL) return;
     if (sigaction(SIGQUIT, NULL, &now) != 0 || (now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL) return;
     filch__hog_prepare(); /* loads what unwinds: not when memory or locks are at their end */
-    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART | SA_ONSTACK};
+    int restart =
+        HANDLERS_ARE_PUT_OFF ? 0 : SA_RESTART; /* else it could wait for who sleeps in a futex: base/put_off.h */
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_ONSTACK | restart};
     sigaction(SIGQUIT, &action, NULL);
 }
 
