@@ -458,9 +458,7 @@ static int accept_without_descriptors(void *arg) {
 }
 
 TEST(tcp, without_a_descriptor_an_accept_sleeps_counts_and_goes_on_when_there_is_one) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(accept_without_descriptors, NULL);
+    run_scarce(accept_without_descriptors, NULL);
 }
 
 static int count_attempts(void *arg) {
@@ -481,9 +479,7 @@ static int count_attempts(void *arg) {
 }
 
 TEST(tcp, an_accept_without_a_descriptor_does_not_spin) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(count_attempts, NULL);
+    run_scarce(count_attempts, NULL);
 }
 
 static int connect_without_descriptors(void *arg) {
@@ -501,9 +497,7 @@ static int connect_without_descriptors(void *arg) {
 }
 
 TEST(tcp, without_a_descriptor_nothing_is_opened) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(connect_without_descriptors, NULL);
+    run_scarce(connect_without_descriptors, NULL);
 }
 
 /* One system call after the other fails, on both sides. Nothing hangs, and nothing is left open. */
