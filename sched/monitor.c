@@ -373,10 +373,17 @@ static void nap(struct filch_runtime *runtime, const struct sight *sight) {
     sleep_in(monitor, MONITOR_NAPS, until_ns);
 }
 
-static bool all_rest(struct filch_runtime *runtime) {
+/*
+ * Whether nobody is up, and the timers of all spares that are retired are known of: one that has retired since the look,
+ * by itself or by the monitor's doing, may have left some, and nobody else fires them.
+ */
+static bool all_rest(struct filch_runtime *runtime, int64_t earliest_ns) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
-        if (load_seq_cst(&filch__runtime_worker(runtime, i)->rests) == RESTS_NOT) return false; /* STIR */
+        struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        uint32_t rests = load_seq_cst(&worker->rests); /* STIR; carries its timers */
+        if (rests == RESTS_NOT) return false;
+        if (rests == RESTS_RETIRED && filch__timers_earliest(&worker->timers) < earliest_ns) return false;
     }
     return true;
 }
@@ -386,7 +393,7 @@ static void sleep_until_stirred(struct filch_runtime *runtime, const struct sigh
     int64_t until_ns = filch__deadlock_look(runtime);
     if (sight->earliest_ns < until_ns) until_ns = sight->earliest_ns;
     store_seq_cst(&monitor->word, MONITOR_SLEEPS); /* STIR */
-    if (is_called(monitor) || !all_rest(runtime)) store_seq_cst(&monitor->word, MONITOR_LOOKS);
+    if (is_called(monitor) || !all_rest(runtime, sight->earliest_ns)) store_seq_cst(&monitor->word, MONITOR_LOOKS);
     sleep_in(monitor, MONITOR_SLEEPS, until_ns);
     if (filch__clock_now() < until_ns) monitor->deadlock_looked = false; /* stirred: somebody has got up */
 }
