@@ -131,6 +131,16 @@ void filch__record_polled(struct filch__record *record, uint32_t bits) {
     filch__record_event(record, ready, bits & (POLLRDHUP | POLLHUP | POLLERR | POLLPRI) ? FILCH_READABLE : 0);
 }
 
+/* The first who waits to read, at a glance: it may be gone by now. */
+FILCH__UNSEEN static const char *reader_at_a_glance(const struct filch__record *record) {
+    return (const char *)*(struct filch__clause *const volatile *)&record->waiters[TO_READ].first;
+}
+
+void filch__record_prefetch_reader(const struct filch__record *record) {
+    const char *clause = reader_at_a_glance(record);
+    if (clause != NULL) filch__strand_prefetch(clause);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- waits */
 
 /* It is not being watched: whoever waits for that learns it. */
