@@ -173,6 +173,14 @@ if(FILCH_TREESUM_FILES)
     endif()
 endif()
 
+# System calls that fail from outside. A sanitizer's leak check may not be traced.
+if(NOT FILCH_SANITIZE)
+    foreach(poller epoll io_uring)
+        filch_judged(inject-${poller} --seconds 300 --skip 77 -- "${PROJECT_SOURCE_DIR}/tests/inject/run.sh"
+                     $<TARGET_FILE:example_echo> ${poller})
+    endforeach()
+endif()
+
 # A server and a client of HTTP; tests/httpd runs both.
 file(GLOB FILCH_HTTPD_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/httpd/*.c")
 file(GLOB FILCH_FETCH_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/parallel_fetch/*.c")
