@@ -299,6 +299,36 @@ static uint64_t one_round(filch_runtime *runtime, struct filch__random *random, 
     return world->operations;
 }
 
+/* Of a timer that should have fired it is told in whose hands it is. */
+static void tell_timers(filch_runtime *runtime) {
+    for (unsigned i = 0; i < filch__runtime_known(runtime); i++) {
+        struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        filch__latch_take(&worker->timers.latch);
+        fprintf(stderr, "worker %u, which rests %u: %llu timers, the earliest in %g s\n", i,
+                load_relaxed(&worker->rests), (unsigned long long)worker->timers.count,
+                (double)(worker->timers.earliest_ns - filch_now()) / 1e9);
+        filch__latch_leave(&worker->timers.latch);
+    }
+}
+
+static void tell_stuck(void) {
+    const char *found = fault();
+    fprintf(stderr, "%llu tasks and %u threads live, %u of them wait without end; %s\n",
+            (unsigned long long)tasks_alive(), world->threads, world->endless, found == NULL ? "no fault" : found);
+    for (int i = 0; i < CHANS; i++) {
+        fprintf(stderr, "channel %d at %p: %zu inside, %u send, %u receive\n", i, (void *)world->chans[i].chan,
+                filch_chan_length(world->chans[i].chan), world->chans[i].sending, world->chans[i].receiving);
+    }
+    for (int i = 0; i < QUEUES; i++) {
+        fprintf(stderr, "queue %d at %p: %zu inside, %u put, %u get, %u join\n", i, (void *)&world->queues[i].queue,
+                filch_queue_length(&world->queues[i].queue), world->queues[i].putting, world->queues[i].getting,
+                world->queues[i].joining);
+    }
+    fprintf(stderr, "waits at [%p, %p) are at the objects of the program\n", (void *)world, (void *)(world + 1));
+    tell_timers(world->runtime);
+    (void)!filch_runtime_report(world->runtime, STDERR_FILENO);
+}
+
 /* A timer that is left would fire for somebody who is gone. */
 static void no_timer_is_set(filch_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {

@@ -17,8 +17,13 @@ enum { DESCRIPTORS_MOST = 256, RESTS_MOST = 400 };
 
 /* -------------------------------------------------------------------------------------------------------------- crews */
 
+static atomic_bool mixing; /* a runtime of stress/mix.h is there */
+
 static uint64_t mix_round(struct filch__random *random) {
-    return one_runtime(random);
+    atomic_store(&mixing, true);
+    uint64_t operations = one_runtime(random);
+    atomic_store(&mixing, false);
+    return operations;
 }
 
 struct crew {
@@ -113,6 +118,7 @@ static void go_on(void) {
 }
 
 static void tell_who_is_stuck(void) {
+    if (atomic_load(&mixing)) tell_stuck();
     (void)!filch_dump(STDERR_FILENO, NULL, NULL);
 }
 
