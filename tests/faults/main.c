@@ -28,7 +28,7 @@
 enum {
     JOBS_MAX = 16,
     LIVES_MAX = 500,     /* of a child; then it is looked at whether it has left anything, by those tools that do so */
-    STUCK_TICKS = 60000, /* of a millisecond or more, each slept: a program that was stopped has not slept */
+    STUCK_TICKS = 20000, /* of a millisecond or more, each slept: a program that was stopped has not slept */
     FAILURES_MAX = 20,
 };
 

@@ -20,8 +20,8 @@ const char *const seam_names[SEAM_KINDS] = {SEAM_CALLS(SEAM_NAME)};
 const char *const seam_modes[SEAM_MODES] = {"once", "thrice", "all"};
 
 static struct {
-    atomic_bool armed, striking, struck;
-    struct fault fault; /* written while nothing is armed */
+    atomic_bool armed, striking, starving, struck; /* `starving`: the fault is one of memory */
+    struct fault fault;                            /* written while nothing is armed */
     atomic_uint counts[SEAM_KINDS];
 } seam;
 
@@ -35,6 +35,7 @@ void seam_arm(const struct fault *fault) {
     bool memory = fault != NULL && fault->call == SEAM_MEMORY;
     filch__alloc_fail(memory ? fault->nth : 0, memory && fault->mode == SEAM_ALL);
     atomic_store(&seam.striking, fault != NULL && !memory);
+    atomic_store(&seam.starving, memory);
     atomic_store(&seam.armed, true);
 }
 
@@ -44,12 +45,19 @@ void seam_disarm(void) {
     filch__alloc_fail(0, false);
     atomic_store(&seam.armed, false);
     atomic_store(&seam.striking, false);
+    atomic_store(&seam.starving, false);
+}
+
+void seam_relieve(void) {
+    if (seam_struck()) atomic_store(&seam.struck, true);
+    atomic_store(&seam.striking, false);
+    atomic_store(&seam.starving, false);
+    filch__alloc_fail(0, false);
 }
 
 bool seam_struck(void) {
     if (atomic_load(&seam.struck)) return true;
-    bool memory = atomic_load(&seam.armed) && !atomic_load(&seam.striking) && seam.fault.call == SEAM_MEMORY;
-    return memory && seam.fault.nth != 0 && filch__alloc_requests() >= seam.fault.nth;
+    return atomic_load(&seam.starving) && filch__alloc_requests() >= seam.fault.nth;
 }
 
 unsigned seam_count(enum seam_call call) {
