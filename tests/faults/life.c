@@ -62,6 +62,10 @@ bool life_well(long long answer, bool peer, const char *file, int line, const ch
     return false;
 }
 
+bool life_is_disturbed(void) {
+    return seam_struck() || is_impatient();
+}
+
 filch_deadline life_patience(void) {
     return is_impatient() ? filch_after(FILCH_MS(30)) : FILCH_NEVER;
 }

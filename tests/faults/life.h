@@ -43,6 +43,9 @@ bool life_well(long long answer, bool peer, const char *file, int line, const ch
  */
 filch_deadline life_patience(void);
 
+/* A fault has struck, or somebody may have given up. */
+bool life_is_disturbed(void);
+
 /* A task of which is known that it ends; NULL where it was not started. */
 filch_task *life_start(filch_fn *fn, void *arg);
 

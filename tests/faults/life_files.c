@@ -16,13 +16,13 @@ static void use_file(const char *path) {
     if (!well(filch_file_open(&file, path, O_RDWR | O_CREAT | O_TRUNC, 0600, FILCH_NEVER))) return;
     bool written = well(filch_file_pwrite(file, text, sizeof text, 0, FILCH_NEVER));
     ssize_t size = filch_file_pread(file, got, sizeof got, 0, FILCH_NEVER);
-    if (well(size) && written && !seam_struck()) must(size == sizeof text && memcmp(got, text, sizeof text) == 0);
+    if (well(size) && written && !life_is_disturbed()) must(size == sizeof text && memcmp(got, text, sizeof text) == 0);
     (void)well(filch_file_write(file, text, sizeof text, FILCH_NEVER));
     (void)well(filch_file_seek(file, 0, SEEK_SET));
     (void)well(filch_file_read(file, got, sizeof got, FILCH_NEVER));
     (void)well(filch_file_sync(file, FILCH_NEVER));
     (void)well(filch_file_sync_data(file, FILCH_NEVER));
-    if (well(filch_file_stat(file, &about, FILCH_NEVER)) && !seam_struck()) must(about.st_size == sizeof text);
+    if (well(filch_file_stat(file, &about, FILCH_NEVER)) && !life_is_disturbed()) must(about.st_size == sizeof text);
     (void)well(filch_file_truncate(file, 3, FILCH_NEVER));
     (void)well(filch_file_close(file));
 }
@@ -48,7 +48,7 @@ static void list(const char *folder) {
 
 /* Where one before it failed, the next may find nothing there. */
 static void well_or(int answer, int expected) {
-    if (answer != expected || !seam_struck()) (void)well(answer);
+    if (answer != expected || !life_is_disturbed()) (void)well(answer);
 }
 
 void step_files(void) {

@@ -29,7 +29,7 @@ static void ask_lines(filch_stream *stream) {
         if (!well_with_peer(filch_stream_write(stream, line, (size_t)length, NULL, life_patience()))) return;
         ssize_t got = filch_stream_read_line(stream, reply, sizeof reply, life_patience());
         if (!well_with_peer(got)) return;
-        must(got == 0 ? seam_struck() : got == length && strncmp(reply, line, (size_t)length - 1) == 0);
+        must(got == 0 ? life_is_disturbed() : got == length && strncmp(reply, line, (size_t)length - 1) == 0);
         if (got == 0) return;
     }
 }
@@ -162,7 +162,7 @@ void step_servers(void) {
         if (!open_service(&service)) continue;
         if (well(filch_fd_address(service.listener, false, &service.address))) run_service(&service);
         int answer = filch_fd_close(service.listener);
-        if (answer != -EBADF || !seam_struck()) (void)well(answer);
+        if (answer != -EBADF || !life_is_disturbed()) (void)well(answer);
     }
 }
 
@@ -220,7 +220,7 @@ static void drain(filch_fd fd) {
     size_t all = 0;
     ssize_t size;
     while ((size = filch_fd_read(fd, buffer, sizeof buffer, life_patience())) > 0) all += (size_t)size;
-    if (well_with_peer(size)) must(all == FLOOD || seam_struck());
+    if (well_with_peer(size)) must(all == FLOOD || life_is_disturbed());
     must(all <= FLOOD);
 }
 
