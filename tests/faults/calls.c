@@ -244,7 +244,14 @@ int __wrap_mprotect(void *address, size_t size, int protection) {
     return answer != 0 ? (int)failed(answer) : __real_mprotect(address, size, protection);
 }
 
-DIVERT(MADVISE, int, madvise, (void *address, size_t size, int advice), (address, size, advice))
+#define ADVICE_GUARD_REMOVE 103 /* of <linux/mman.h>; needs no memory */
+
+int __real_madvise(void *address, size_t size, int advice);
+int __wrap_madvise(void *address, size_t size, int advice);
+int __wrap_madvise(void *address, size_t size, int advice) {
+    int answer = advice == ADVICE_GUARD_REMOVE ? 0 : seam_answer(SEAM_MADVISE);
+    return answer != 0 ? (int)failed(answer) : __real_madvise(address, size, advice);
+}
 
 /* ------------------------------------------------------------------------------------------- threads and processes */
 
@@ -287,7 +294,7 @@ static enum seam_call kind_of(long number, const long *arguments) {
     case SYS_membarrier:
         return SEAM_MEMBARRIER;
     case SYS_process_madvise:
-        return SEAM_MADVISE;
+        return arguments[3] == ADVICE_GUARD_REMOVE ? SEAM_KINDS : SEAM_MADVISE;
     case SYS_io_uring_setup:
         return SEAM_URING_SETUP;
     case SYS_io_uring_enter: /* with nothing to submit it needs no memory; EBUSY is answered only where completions wait */
