@@ -245,11 +245,21 @@ never_inline int filch__system_accept(int number, struct sockaddr *address, sock
     return (int)answer;
 }
 
-/* After EINTR the kernel goes on connecting: that is as if it had said EINPROGRESS. */
+/*
+ * Whether the kernel goes on connecting after EINTR depends on the kind of socket; it says so to who asks again: it is at it
+ * (EALREADY), or done (EISCONN, or 0).
+ */
 never_inline int filch__system_connect(int number, const struct sockaddr *address, socklen_t length) {
-    int answer = injected(NULL);
-    if (answer == 0) answer = (int)answer_of(connect(number, address, length));
-    return answer == -EINTR ? -EINPROGRESS : answer;
+    bool interrupted = false;
+    for (;;) {
+        int answer = injected(NULL);
+        if (answer == 0) answer = (int)answer_of(connect(number, address, length));
+        if (!again(answer)) {
+            if (interrupted && answer == -EALREADY) return -EINPROGRESS;
+            return interrupted && answer == -EISCONN ? 0 : answer;
+        }
+        interrupted = true;
+    }
 }
 
 never_inline int filch__system_socket(int family, int type, int protocol) {

@@ -382,27 +382,37 @@ static void nap(struct filch_runtime *runtime, const struct sight *sight) {
     sleep_in(monitor, MONITOR_NAPS, until_ns);
 }
 
-/*
- * Whether nobody is up, and the timers of all spares that are retired are known of: one that has retired since the look,
- * by itself or by the monitor's doing, may have left some, and nobody else fires them.
- */
-static bool all_rest(struct filch_runtime *runtime, int64_t earliest_ns) {
+static bool all_rest(struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
-        struct filch__worker *worker = filch__runtime_worker(runtime, i);
-        uint32_t rests = load_seq_cst(&worker->rests); /* STIR; carries its timers */
-        if (rests == RESTS_NOT) return false;
-        if (rests == RESTS_RETIRED && filch__timers_earliest(&worker->timers) < earliest_ns) return false;
+        if (load_seq_cst(&filch__runtime_worker(runtime, i)->rests) == RESTS_NOT) return false; /* STIR */
     }
     return true;
 }
 
-static void sleep_until_stirred(struct filch_runtime *runtime, const struct sight *sight) {
+/*
+ * Of the timers that nobody but the monitor fires while all rest. To be read once all have been seen to rest: a spare may
+ * have got up since the look, set one, and retired or been retired.
+ */
+static int64_t earliest_of_retired(struct filch_runtime *runtime) {
+    int64_t earliest_ns = INT64_MAX;
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = runtime->worker_count; i < known; i++) {
+        struct filch__worker *spare = filch__runtime_worker(runtime, i);
+        if (load_seq_cst(&spare->rests) != RESTS_RETIRED) continue; /* STIR; carries what it has set */
+        int64_t its_ns = filch__timers_earliest(&spare->timers);
+        if (its_ns < earliest_ns) earliest_ns = its_ns;
+    }
+    return earliest_ns;
+}
+
+static void sleep_until_stirred(struct filch_runtime *runtime) {
     struct filch__monitor *monitor = &runtime->monitor;
     int64_t until_ns = filch__deadlock_look(runtime);
-    if (sight->earliest_ns < until_ns) until_ns = sight->earliest_ns;
     store_seq_cst(&monitor->word, MONITOR_SLEEPS); /* STIR */
-    if (is_called(monitor) || !all_rest(runtime, sight->earliest_ns)) store_seq_cst(&monitor->word, MONITOR_LOOKS);
+    if (is_called(monitor) || !all_rest(runtime)) store_seq_cst(&monitor->word, MONITOR_LOOKS);
+    int64_t earliest_ns = earliest_of_retired(runtime);
+    if (earliest_ns < until_ns) until_ns = earliest_ns;
     sleep_in(monitor, MONITOR_SLEEPS, until_ns);
     if (filch__clock_now() < until_ns) monitor->deadlock_looked = false; /* stirred: somebody has got up */
 }
@@ -430,7 +440,7 @@ static void *monitor_thread(void *argument) {
         if (filch__runtime_known(runtime) > runtime->worker_count) dismiss_spares(runtime, &sight);
         if (runtime->workers[0].may_be_alone) filch__idle_leave_alone(runtime);
         if (may_sleep(runtime, &sight)) {
-            sleep_until_stirred(runtime, &sight);
+            sleep_until_stirred(runtime);
         } else {
             nap(runtime, &sight);
         }

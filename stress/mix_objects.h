@@ -283,7 +283,7 @@ static void use_queue(struct actor *actor) {
     }
 }
 
-static void send(struct actor *actor, uint32_t which) {
+static void send_value(struct actor *actor, uint32_t which) {
     filch_chan *chan = world->chans[which].chan;
     uint64_t values[4];
     size_t count = 1 + below(&actor->random, 4);
@@ -331,7 +331,7 @@ static void receive(struct actor *actor, uint32_t which) {
 static void use_chan(struct actor *actor) {
     uint32_t which = below(&actor->random, CHANS);
     if (maybe(actor, 2)) {
-        send(actor, which);
+        send_value(actor, which);
     } else {
         receive(actor, which);
     }

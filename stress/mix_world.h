@@ -236,21 +236,4 @@ static void world_end(void) {
     for (int i = 0; i < VICTIMS; i++) pthread_mutex_destroy(&world->victims[i].lock);
 }
 
-static void tell_stuck(void) {
-    const char *found = fault();
-    fprintf(stderr, "%llu tasks and %u threads live, %u of them wait without end; %s\n",
-            (unsigned long long)tasks_alive(), world->threads, world->endless, found == NULL ? "no fault" : found);
-    for (int i = 0; i < CHANS; i++) {
-        fprintf(stderr, "channel %d at %p: %zu inside, %u send, %u receive\n", i, (void *)world->chans[i].chan,
-                filch_chan_length(world->chans[i].chan), world->chans[i].sending, world->chans[i].receiving);
-    }
-    for (int i = 0; i < QUEUES; i++) {
-        fprintf(stderr, "queue %d at %p: %zu inside, %u put, %u get, %u join\n", i, (void *)&world->queues[i].queue,
-                filch_queue_length(&world->queues[i].queue), world->queues[i].putting, world->queues[i].getting,
-                world->queues[i].joining);
-    }
-    fprintf(stderr, "waits at [%p, %p) are at the objects of the program\n", (void *)world, (void *)(world + 1));
-    (void)!filch_runtime_report(world->runtime, STDERR_FILENO);
-}
-
 #endif
