@@ -425,6 +425,8 @@ def unwind(task):
         if found:
             at = int(found.group(1))
             line = f"#{at - first:<2} {found.group(3)}"
+        if re.search(r" in make_fcontext \(\)", line):
+            break  # that has made the stack; what follows is none
         if at >= first:
             yield line
 

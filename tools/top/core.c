@@ -86,12 +86,11 @@ static int image_of(struct target *target, const char *path) {
     core->images = images;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && !is_the_same(target, fd, path)) {
-        snprintf(target->warning, sizeof target->warning, "%s is not the file of which the core was left: not read",
-                 path);
+        target_warn(target, "%s is not the file of which the core was left: not read", path);
         close(fd);
         fd = -1;
-    } else if (fd < 0 && target->warning[0] == '\0') {
-        snprintf(target->warning, sizeof target->warning, "%.200s: %s", path, strerror(errno));
+    } else if (fd < 0) {
+        target_warn(target, "%s: %s", path, strerror(errno));
     }
     images[core->image_count++] = (struct image){path, fd};
     return fd;
@@ -225,8 +224,7 @@ static bool read_segments(struct target *target, const Elf64_Ehdr *header, const
     }
     qsort(core->segments, core->segment_count, sizeof *core->segments, by_start);
     if (lacking > 0) {
-        snprintf(target->warning, sizeof target->warning,
-                 "the core was cut short: %" PRIu64 " bytes of memory are missing (see ulimit -c)", lacking);
+        target_warn(target, "the core was cut short: %" PRIu64 " bytes of memory are missing (see ulimit -c)", lacking);
     }
     return true;
 }

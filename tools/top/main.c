@@ -161,6 +161,13 @@ static int fail(const char *why) {
     return STATUS_FAILED;
 }
 
+/* What was amiss before may be why. */
+static int fail_to_look(const struct target *target) {
+    bool told = target->warning[0] == '\0' || strstr(target->error, target->warning) != NULL;
+    fprintf(stderr, "filch-top: %s%s%s\n", target->error, told ? "" : "; ", told ? "" : target->warning);
+    return STATUS_FAILED;
+}
+
 static bool is_number(const char *text) {
     return text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
 }
@@ -199,7 +206,7 @@ static int print(struct model *model, struct places *places, const struct wishes
 }
 
 static int look_at(struct model *model, const struct wishes *wishes) {
-    if (!model_take(model)) return fail(model->target->error);
+    if (!model_take(model)) return fail_to_look(model->target);
     struct places *places = places_open(model->target);
     if (places == NULL) return fail("no memory");
     int status = 0;
@@ -221,7 +228,7 @@ int main(int count, char **arguments) {
     static struct target target;
     static struct model model;
     if (!open_target(&target, what)) return fail(target.error);
-    status = model_init(&model, &target, wishes.tasks_max) ? look_at(&model, &wishes) : fail(target.error);
+    status = model_init(&model, &target, wishes.tasks_max) ? look_at(&model, &wishes) : fail_to_look(&target);
     model_drop(&model);
     target_close(&target);
     return status;

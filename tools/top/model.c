@@ -400,8 +400,9 @@ static bool read_listed(struct model *model, const struct layout *layout, uint32
         if (!still_listed(model, layout, index, address)) return true;
     }
     model->unread++;
-    snprintf(model->target->warning, sizeof model->target->warning,
-             "the runtime at %#" PRIx64 " could not be read: %.150s", address, model->target->error);
+    char why[sizeof model->target->error];
+    memcpy(why, model->target->error, sizeof why);
+    target_warn(model->target, "the runtime at %#" PRIx64 " could not be read: %s", address, why);
     return true;
 }
 
@@ -424,6 +425,7 @@ static bool read_table(struct model *model, const struct layout *layout) {
 bool model_take(struct model *model) {
     drop_runtimes(model);
     model->unread = 0;
+    if (!model->target->core) model->target->warning[0] = '\0';
     if (!target_refresh(model->target)) return false;
     model->taken_ns = clock_ns();
     for (size_t i = 0; i < model->layout_count; i++) {

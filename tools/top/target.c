@@ -15,6 +15,17 @@ bool target_fail(struct target *target, const char *format, ...) {
     return false;
 }
 
+void target_warn(struct target *target, const char *format, ...) {
+    char text[sizeof target->warning];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t used = strlen(target->warning);
+    if (strstr(target->warning, text) != NULL) return;
+    snprintf(target->warning + used, sizeof target->warning - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
 void target_close(struct target *target) {
     target->kind->close(target);
     target_maps_clear(target);

@@ -42,7 +42,7 @@ struct target {
     char name[64]; /* of its program */
     struct target_map *maps;
     size_t map_count;
-    char warning[256]; /* what is amiss and yet can be lived with; "" */
+    char warning[512]; /* what is amiss and yet can be lived with; "" */
     char error[512];   /* why the last call that returned false did so */
 
     /* of a process */
@@ -73,6 +73,9 @@ const struct target_map *target_map_of(const struct target *target, uint64_t add
 
 /* Writes `error`, and returns false. */
 bool target_fail(struct target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds to `warning`, unless that is there already. */
+void target_warn(struct target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* For who fills `maps`; false: no memory. */
 bool target_map_add(struct target *target, uint64_t start, uint64_t end, uint64_t offset, const char *path);
