@@ -24,8 +24,8 @@ static filch_chan *nobody_sends;
 static filch_barrier both;
 static int settled; /* who has come so far, and will either wait from now on or spin */
 
-__attribute__((noinline)) static int deep_lock(filch_mutex *mutex, int depth) {
-    if (depth > 0) return deep_lock(mutex, depth - 1) + 0 * depth;
+static int deep_lock(filch_mutex *mutex, int depth) {
+    if (depth > 0) return deep_lock(mutex, depth - 1);
     return filch_mutex_lock(mutex, FILCH_NEVER);
 }
 
