@@ -22,7 +22,7 @@ struct terminal {
     size_t length;
 };
 
-static void open_terminal(struct terminal *terminal, const char *type, pid_t process) {
+static void open_terminal(struct terminal *terminal, const char *program, pid_t process) {
     char number[16];
     snprintf(number, sizeof number, "%d", process);
     struct winsize size = {.ws_row = 30, .ws_col = 200};
@@ -30,8 +30,8 @@ static void open_terminal(struct terminal *terminal, const char *type, pid_t pro
     terminal->process = forkpty(&terminal->fd, NULL, NULL, &size);
     check(terminal->process >= 0);
     if (terminal->process == 0) {
-        setenv("TERM", type, 1);
-        execl(TOP_PROGRAM, TOP_PROGRAM, "--delay", "0.2", number, (char *)NULL);
+        setenv("TERM", "xterm", 1);
+        execl(program, program, "--delay", "0.2", number, (char *)NULL);
         _exit(127);
     }
 }
@@ -76,12 +76,12 @@ static int await_end(struct terminal *terminal) {
     return WEXITSTATUS(status);
 }
 
-/* By the number of columns between two words, of which the screen may send only what has changed: so by words alone. */
-TEST(screen, keys_change_what_is_shown) {
+/* The terminal is sent only what has changed: what is waited for stood on the screen nowhere before. */
+static void press_keys(const char *program) {
     static struct terminal terminal;
     if (!may_trace()) return;
     pid_t process = start_waiting(STATIC_PROGRAM, "churn");
-    open_terminal(&terminal, "xterm", process);
+    open_terminal(&terminal, program, process);
     await_text(&terminal, "SPAWNED AT");
     await_text(&terminal, "\"receiver\"");
     press(&terminal, "2");
@@ -107,11 +107,11 @@ TEST(screen, keys_change_what_is_shown) {
     stop_waiting(process);
 }
 
-TEST(screen, it_fits_into_a_terminal_that_changes_its_size) {
+static void change_size(const char *program) {
     static struct terminal terminal;
     if (!may_trace()) return;
     pid_t process = start_waiting(STATIC_PROGRAM, "");
-    open_terminal(&terminal, "xterm", process);
+    open_terminal(&terminal, program, process);
     await_text(&terminal, "SPAWNED AT");
     for (unsigned short rows = 1; rows < 60; rows += 7) {
         terminal.length = 0;
@@ -124,11 +124,27 @@ TEST(screen, it_fits_into_a_terminal_that_changes_its_size) {
     stop_waiting(process);
 }
 
+TEST(screen, keys_change_what_is_shown) {
+    press_keys(TOP_PROGRAM);
+}
+
+TEST(screen, keys_change_what_is_shown_without_ncurses) {
+    press_keys(PLAIN_PROGRAM);
+}
+
+TEST(screen, it_fits_into_a_terminal_that_changes_its_size) {
+    change_size(TOP_PROGRAM);
+}
+
+TEST(screen, it_fits_into_a_terminal_that_changes_its_size_without_ncurses) {
+    change_size(PLAIN_PROGRAM);
+}
+
 TEST(screen, a_process_that_ends_meanwhile_is_told_of) {
     static struct terminal terminal;
     if (!may_trace()) return;
     pid_t process = start_waiting(STATIC_PROGRAM, "");
-    open_terminal(&terminal, "xterm", process);
+    open_terminal(&terminal, TOP_PROGRAM, process);
     await_text(&terminal, "SPAWNED AT");
     stop_waiting(process);
     check_int(await_end(&terminal), 1);
