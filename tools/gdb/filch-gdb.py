@@ -232,9 +232,8 @@ class Worker:
         words = f"{'spare' if self.spare else 'worker'} {self.index}: " + runtime.d.words[f"worker.rests.{self.rests}"]
         if self.rests == 1 and self.polls:
             words += " in the poller"
-        task = runtime.task_at(self.task)
         if self.task:
-            words += f', runs task {self.task:#x} "{task.name if task else ""}"'
+            words += f', runs task {self.task:#x} "{runtime.task_at(self.task).name}"'
         if self.blocks:
             words += ", blocked by its own account"
         thread = thread_of(self)
@@ -260,8 +259,10 @@ class Runtime:
         self.workers = list(self.read_workers(record))
         for worker in self.workers:
             task = self.task_at(worker.task)
-            if task:
+            if task and task.state == 1:
                 task.worker = worker
+            else:
+                worker.task = 0  # it searches, and has still in hand what it ran last
 
     def read_workers(self, record):
         d = self.d

@@ -59,11 +59,17 @@ static void link_tree(struct model_runtime *runtime) {
     }
 }
 
+/* A worker that searches still has the task in hand that it ran last. */
 static void link_workers(const struct table *table, struct model_runtime *runtime) {
     for (size_t i = 0; i < runtime->workers_known; i++) {
         struct model_worker *worker = &runtime->workers[i];
         worker->runs_index = find(table, runtime, worker->runs);
-        if (worker->runs_index != NONE) runtime->tasks[worker->runs_index].worker = worker->index;
+        if (worker->runs_index != NONE && runtime->tasks[worker->runs_index].kind == TASK_RUNS) {
+            runtime->tasks[worker->runs_index].worker = worker->index;
+        } else {
+            worker->runs = 0;
+            worker->runs_index = NONE;
+        }
     }
 }
 

@@ -59,7 +59,7 @@ static void add_doing(struct lines *lines, const struct model_runtime *runtime, 
     if (worker->rests == 1 && worker->polls) lines_add(lines, "in the poller");
     if (worker->rests == 0 && worker->runs != 0) {
         lines_add(lines, "runs task %#" PRIx64 " ", worker->runs);
-        if (worker->runs_index != NONE) lines_add_name(lines, runtime->tasks[worker->runs_index].name);
+        lines_add_name(lines, runtime->tasks[worker->runs_index].name);
     }
     if (worker->blocks) lines_add(lines, "%sblocked by its own account", worker->runs != 0 ? ", " : "");
 }
