@@ -121,7 +121,7 @@ TEST(top, json_is_sound_and_has_the_words_of_dumps) {
 TEST(top, lists_that_change_meanwhile_do_no_harm) {
     if (!may_trace()) return;
     pid_t process = start_waiting(STATIC_PROGRAM, "churn");
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 60; i++) {
         struct said said = top(i % 2 == 0 ? "--json" : "--tree", process);
         check_int(said.status, 0);
         check_int(strlen(said.err), 0);
