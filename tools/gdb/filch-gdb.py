@@ -21,7 +21,7 @@ MAGIC = b"filch\n1\0"
 FIELDS, WORDS = 120, 6  # filch/descriptor.h
 HEAD = "=8sIIIIQQ"
 REGISTERS = ("r12", "r13", "r14", "r15", "rbx", "rbp", "rip")
-SLABS_MAX, WORKERS_MAX = 1 << 20, 4096
+WORKERS_MAX = 4096
 
 
 # ---------------------------------------------------------------------------------------------------------------- memory
@@ -277,9 +277,9 @@ class Runtime:
         d = self.d
         slab, count = d.take(record, "runtime.task_slabs"), d.take(record, "runtime.task_slab_records")
         at, size = d.take(record, "runtime.task_records_at"), d["task.size"]
-        for _ in range(SLABS_MAX):
-            if slab == 0:
-                return
+        seen = set()
+        while slab != 0 and slab not in seen:
+            seen.add(slab)
             records = read(slab, at + count * size)
             for i in range(count):
                 one = records[at + i * size : at + (i + 1) * size]

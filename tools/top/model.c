@@ -202,7 +202,9 @@ static bool read_tasks(struct model *model, struct model_runtime *runtime, const
         return false;
     char *bytes = calloc(1, size + SLACK);
     bool read = bytes != NULL;
-    for (size_t i = 0; i < SLABS_MAX && slab != 0 && read; i++) {
+    uint64_t marked = 0; /* a list that comes back to where it was is none */
+    for (size_t i = 0; i < SLABS_MAX && slab != 0 && slab != marked && read; i++) {
+        if ((i & (i - 1)) == 0) marked = slab;
         read = read_slab(model, runtime, slab, record, bytes, &slab);
     }
     free(bytes);

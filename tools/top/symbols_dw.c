@@ -9,6 +9,8 @@
 
 #include "tools/top/symbols.h"
 
+enum { PAGE = 4096 };
+
 struct symbols {
     Dwfl *dwfl;
 };
@@ -25,10 +27,14 @@ static int open_image(const struct target *target, const char *path) {
 }
 
 static void report_image(struct symbols *symbols, struct target *target, const struct target_map *map) {
-    unsigned char magic[SELFMAG];
-    if (!target_read(target, map->start, magic, sizeof magic) || memcmp(magic, ELFMAG, SELFMAG) != 0) return;
+    char there[PAGE], here[PAGE];
+    if (!target_read(target, map->start, there, PAGE) || memcmp(there, ELFMAG, SELFMAG) != 0) return;
     int fd = open_image(target, map->path);
     if (fd < 0) return;
+    if (pread(fd, here, PAGE, 0) != PAGE || memcmp(here, there, PAGE) != 0) { /* another build by the same name */
+        close(fd);
+        return;
+    }
     const char *slash = strrchr(map->path, '/');
     if (dwfl_report_elf(symbols->dwfl, slash + 1, map->path, fd, map->start, false) == NULL) close(fd);
 }
