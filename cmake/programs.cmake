@@ -215,7 +215,7 @@ filch_guest(fetch curl curl/curl.h libcurl4-openssl-dev http fetch.c multi.c)
 
 # ------------------------------------------------------------------------------------------------ folders of their own
 
-foreach(folder bench tests/explore tests/migrate tests/httpd tests/faults)
+foreach(folder bench tests/explore tests/migrate tests/httpd tests/faults tests/sight)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()
