@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <filch/socket.h>
-#include <filch/stats.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "io/metrics.h"
 #include "sched/quit.h"
 #include "sched/runtime.h"
+#include "sched/stats.h"
 
 enum { LABEL_SIZE = 64 }; /* a name of 15 bytes, each written as two, and a number */
 
@@ -135,7 +135,7 @@ struct pass {
 static void say_runtime(const struct pass *pass, struct filch_runtime *runtime, const char *label) {
     const struct filch__metric *metric = pass->metric;
     filch_stats stats;
-    if (filch_runtime_stats(runtime, &stats) != 0) return;
+    filch__stats_read(runtime, &stats, false); /* what a processor was used for is told of each worker */
     uint64_t value = value_at(&stats, metric->at, metric->form);
     if (metric->of == METRIC_OF_RUNTIME) {
         say(pass->out, "%s{runtime=\"%s\"", metric->name, label);
@@ -152,7 +152,9 @@ static void say_runtime(const struct pass *pass, struct filch_runtime *runtime, 
 static void say_workers(const struct pass *pass, struct filch_runtime *runtime, const char *label) {
     const struct filch__metric *metric = pass->metric;
     filch_worker_stats stats;
-    for (unsigned i = 0; filch_runtime_worker_stats(runtime, i, &stats) == 0; i++) {
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) {
+        filch__stats_read_worker(filch__runtime_worker(runtime, i), &stats, metric->form == METRIC_SECONDS);
         say(pass->out, "%s{runtime=\"%s\",worker=\"%u\"", metric->name, label, i);
         say_value(pass->out, value_at(&stats, metric->at, metric->form), metric->form);
     }

@@ -5,7 +5,7 @@
  *
  * relaxed, all that is loaded so here: each figure for itself, as the header says.
  */
-#include <filch/stats.h>
+#include "sched/stats.h"
 
 #include <errno.h>
 #include <time.h>
@@ -51,7 +51,7 @@ static void read_timers(struct filch__timers *timers, filch_worker_stats *stats)
     filch__latch_leave(&timers->latch);
 }
 
-static void read_worker(struct filch__worker *worker, filch_worker_stats *stats) {
+void filch__stats_read_worker(struct filch__worker *worker, filch_worker_stats *stats, bool cpu) {
     *stats = (filch_worker_stats){
         .spawned = load_relaxed(&worker->spawned),
         .completed = load_relaxed(&worker->completed),
@@ -66,7 +66,7 @@ static void read_worker(struct filch__worker *worker, filch_worker_stats *stats)
         .poll_events = load_relaxed(&worker->events),
         .stack_refills = load_relaxed(&worker->stacks.refills),
         .stack_spills = load_relaxed(&worker->stacks.spills),
-        .cpu_ns = processor_ns(worker),
+        .cpu_ns = cpu ? processor_ns(worker) : 0,
         .hogs = load_relaxed(&worker->hogs),
         .deque_depth = deque_depth(&worker->deque),
         .run_queue_depth = run_queue_depth(worker),
@@ -84,7 +84,7 @@ int filch_runtime_worker_stats(filch_runtime *runtime, unsigned index, filch_wor
     if (runtime == NULL || stats == NULL) return -EINVAL;
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
     if (index >= filch__runtime_known(runtime)) return -ENOENT;
-    read_worker(filch__runtime_worker(runtime, index), stats);
+    filch__stats_read_worker(filch__runtime_worker(runtime, index), stats, true);
     return 0;
 }
 
@@ -112,11 +112,11 @@ static void add_worker(filch_stats *stats, const filch_worker_stats *worker) {
     stats->timers += worker->timers;
 }
 
-static void add_workers(filch_stats *stats, struct filch_runtime *runtime) {
+static void add_workers(filch_stats *stats, struct filch_runtime *runtime, bool cpu) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         filch_worker_stats worker;
-        read_worker(filch__runtime_worker(runtime, i), &worker);
+        filch__stats_read_worker(filch__runtime_worker(runtime, i), &worker, cpu);
         add_worker(stats, &worker);
     }
     uint64_t word = load_relaxed(&runtime->idle.word);
@@ -175,15 +175,19 @@ static void add_stacks(filch_stats *stats, struct filch_runtime *runtime) {
     stats->guard_mprotect = runtime->stacks.guard_mprotect;
 }
 
-int filch_runtime_stats(filch_runtime *runtime, filch_stats *stats) {
-    if (runtime == NULL || stats == NULL) return -EINVAL;
-    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
+void filch__stats_read(struct filch_runtime *runtime, filch_stats *stats, bool cpu) {
     *stats = (filch_stats){0};
-    add_workers(stats, runtime);
+    add_workers(stats, runtime, cpu);
     add_tasks(stats, runtime);
     add_monitor(stats, runtime);
     add_blocking(stats, runtime);
     add_poller(stats, runtime);
     add_stacks(stats, runtime);
+}
+
+int filch_runtime_stats(filch_runtime *runtime, filch_stats *stats) {
+    if (runtime == NULL || stats == NULL) return -EINVAL;
+    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
+    filch__stats_read(runtime, stats, true);
     return 0;
 }

@@ -333,12 +333,7 @@ TEST(metrics, the_worker_that_watches_descriptors_is_seen_and_what_it_comes_upon
 /* ------------------------------------------------------------------------------------------------------------- docs */
 
 TEST(metrics, each_stands_in_the_docs) {
-    char path[512];
-    snprintf(path, sizeof path, "%s", __FILE__);
-    char *folder = strstr(path, "tests/io/metrics_test.c");
-    check(folder != NULL);
-    strcpy(folder, "docs/METRICS.md");
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(METRICS_DOCS, "r");
     check(file != NULL);
     static char docs[65536];
     size_t length = fread(docs, 1, sizeof docs - 1, file);
