@@ -63,23 +63,28 @@ static int nothing(void *arg) {
     return 0;
 }
 
-static int mixed(void *arg) {
-    (void)arg;
+static int mixed(void *event) {
     filch_yield();
-    filch_sleep(FILCH_US(50));
-    int left = 0;
+    check_int(filch_event_wait(event, filch_after(FILCH_SEC(1000))), 0);
     filch_frame frame;
-    filch_fork(&frame, nothing, &left);
+    filch_fork(&frame, nothing, NULL);
     return filch_join(&frame);
 }
 
-enum { TASKS = 1000 };
+enum { TASKS = 300 };
 
+/* Each of the tasks waits once, with a timer. */
 static int spawn_mixed(void *arg) {
-    static filch_task *tasks[TASKS];
+    filch_task *tasks[TASKS];
+    filch_event event;
     (void)arg;
-    for (int i = 0; i < TASKS; i++) tasks[i] = start(mixed, NULL);
+    filch_event_init(&event);
+    uint64_t before = stats_here().parks;
+    for (int i = 0; i < TASKS; i++) tasks[i] = start(mixed, &event);
+    while (stats_here().parks < before + TASKS) filch_yield();
+    filch_event_set(&event);
     for (int i = 0; i < TASKS; i++) check_int(result_of(tasks[i]), 0);
+    filch_event_fini(&event);
     return 0;
 }
 
@@ -199,10 +204,23 @@ TEST(stats, a_theft_is_counted_by_the_thief) {
     check_int(filch_run(be_stolen_from, NULL, &(filch_options){.workers = 2, .no_monitor = true}), 0);
 }
 
+static int set_event(void *event) {
+    filch_event_set(event);
+    return 0;
+}
+
+/* What is spawned runs when this waits, and not before. */
 static int park_and_yield(void *arg) {
     (void)arg;
     filch_stats before = stats_here();
-    for (int i = 0; i < 10; i++) filch_sleep(FILCH_US(10));
+    for (int i = 0; i < 10; i++) {
+        filch_event event;
+        filch_event_init(&event);
+        filch_task *task = start(set_event, &event);
+        check_int(filch_event_wait(&event, filch_after(FILCH_SEC(1000))), 0);
+        check_int(result_of(task), 0);
+        filch_event_fini(&event);
+    }
     filch_stats after = stats_here();
     check(after.parks >= before.parks + 10);
     check_int(after.timers_set, before.timers_set + 10);
