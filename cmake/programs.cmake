@@ -84,6 +84,10 @@ foreach(folder ${FILCH_TEST_FOLDERS})
     endif()
 endforeach()
 
+# Which names each metric.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/tests/io/metrics_test.c" PROPERTIES COMPILE_DEFINITIONS
+                            "METRICS_DOCS=\"${PROJECT_SOURCE_DIR}/docs/METRICS.md\"")
+
 # Input and output once more, watched by io_uring.
 if(TARGET test_io AND FILCH_URING)
     filch_judged(io-uring --tests -- $<TARGET_FILE:test_io>)

@@ -281,7 +281,7 @@ static struct filch_task *task_of(const struct filch__worker *worker) {
 static void count_hog(struct filch__worker *worker, struct sight *sight) {
     struct filch__monitor *monitor = &worker->runtime->monitor;
     worker->watch.counted = true;
-    count_up(&monitor->hogs, 1);
+    count_up(&worker->hogs, 1);
     char name[32] = "";
     struct filch_task *task = task_of(worker);
     if (task != NULL) copy_name(task, name);

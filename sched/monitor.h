@@ -84,7 +84,6 @@ struct filch__monitor {
 
     /* the monitor writes, anyone reads */
     ATOMIC(uint32_t) stuck cache_aligned; /* workers found standing still, those that are `blocked` not counted */
-    ATOMIC(uint64_t) hogs;
     ATOMIC(uint64_t) hog_ns_max;
     ATOMIC(uint64_t) spare_starts;
     ATOMIC(uint32_t) spares; /* at work */
