@@ -29,7 +29,9 @@ static void compensate(struct filch_runtime *runtime) {
 
 void filch_block_begin(void) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL || worker->block_depth++ > 0 || worker->simulated) return;
+    if (worker == NULL || worker->block_depth++ > 0) return;
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_BLOCK);
+    if (worker->simulated) return;
     store_release(&worker->blocks, 1); /* for the monitor */
     bool monitored = worker->runtime->monitor.on;
     bool enough = filch__idle_block(worker);
@@ -48,7 +50,9 @@ void filch_block_end(void) {
         filch__die("block: filch_block_end without filch_block_begin, in task %p \"%s\"", (void *)task,
                    filch_task_name(task));
     }
-    if (--worker->block_depth > 0 || worker->simulated) return;
+    if (--worker->block_depth > 0) return;
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_UNBLOCK);
+    if (worker->simulated) return;
     store_release(&worker->blocks, 0);
     filch__idle_unblock(worker);
 }

@@ -352,7 +352,9 @@ static bool sleep_anywhere(struct filch__worker *worker, struct filch__poller *p
     count_up(&worker->sleeps, 1);
     int64_t until_ns = sleep_until(worker);
     bool polls = poller != NULL && begin_to_poll(worker, poller);
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_SLEEP);
     bool due = polls ? sleep_in_poller(worker, poller, events, count, until_ns) : sleep_on_futex(worker, until_ns);
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_AWAKE);
     if (due) worker->slept_until_ns = until_ns;
     return due;
 }

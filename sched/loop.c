@@ -180,16 +180,27 @@ static bool make_do(struct filch__worker *worker, struct filch__waiter *left, en
     }
 }
 
+static never_inline void note_leaving(struct filch__worker *worker, const struct filch__waiter *left,
+                                      enum landing landing) {
+    if (landing == LAND_YIELD) {
+        filch__trace_yield(&worker->deque.hot, left);
+    } else {
+        filch__trace_wait(&worker->deque.hot, left);
+    }
+}
+
 void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
     if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "makes a call that waits");
     left->stack = worker->stack;
     left->region = worker->deque.hot.region;
+    if (filch__traces(&worker->deque.hot)) note_leaving(worker, left, landing);
     struct filch__exceptions exceptions = filch__exceptions_take(worker->exceptions);
     struct filch__stack *fresh = NULL;
     if (item == NULL || item_kind(item) != ITEM_STRAND) {
         fresh = stack_for(worker, item);
         if (unlikely(fresh == NULL) && make_do(worker, left, landing, &item, &fresh)) {
             filch__exceptions_put(worker->exceptions, exceptions);
+            if (filch__traces(&worker->deque.hot)) filch__trace_resume(&worker->deque.hot, left);
             return;
         }
     }
@@ -198,6 +209,7 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
     worker = switch_to(worker, target, fresh == NULL ? item_strand(item)->stack : fresh, landing, left);
     worker->deque.hot.region = left->region;
     filch__exceptions_put(worker->exceptions, exceptions);
+    if (filch__traces(&worker->deque.hot)) filch__trace_resume(&worker->deque.hot, left);
 }
 
 /* Leaves the loop's own stack, on which nothing is, for the strand's. Does not return. */

@@ -196,6 +196,7 @@ static void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
     struct filch_runtime *runtime = waiter->runtime;
     if (unlikely(filch__runtime_is_parents(runtime))) return; /* a copy of who waits there */
     filch__runtime_enter(runtime);
+    filch__trace_wake_outside(runtime, waiter);
     if (is_parked_alone(add_acq_rel(waiter->word, cause))) { /* CAUSE, SAVED */
         filch__inject_push(&runtime->inject, item_of_strand(waiter));
         filch__idle_notify(runtime);
@@ -211,6 +212,7 @@ void filch__wake(struct filch__waiter *waiter, uint32_t cause) {
         uint32_t *futex = futex_of(waiter);
         if (is_parked_alone(add_acq_rel(&waiter->own, bit))) filch__futex_wake(futex, 1); /* CAUSE */
     } else if (worker != NULL && worker->runtime == waiter->runtime) {
+        if (filch__traces(&worker->deque.hot)) filch__trace_wake(&worker->deque.hot, waiter);
         if (is_parked_alone(add_acq_rel(waiter->word, bit))) filch__worker_ready(worker, waiter); /* CAUSE, SAVED */
     } else {
         wake_from_outside(waiter, bit);
@@ -222,7 +224,10 @@ void filch__wake_in_turn(struct filch__waiter *waiter, uint32_t cause) {
     uintptr_t bit = cause;
     if (worker == NULL || worker->runtime != waiter->runtime) {
         filch__wake(waiter, cause);
-    } else if (is_parked_alone(add_acq_rel(waiter->word, bit))) { /* CAUSE, SAVED */
+        return;
+    }
+    if (filch__traces(&worker->deque.hot)) filch__trace_wake(&worker->deque.hot, waiter);
+    if (is_parked_alone(add_acq_rel(waiter->word, bit))) { /* CAUSE, SAVED */
         filch__worker_enqueue(worker, item_of_strand(waiter));
     }
 }
@@ -233,8 +238,10 @@ void filch__wake_in_turn(struct filch__waiter *waiter, uint32_t cause) {
 static void make_runnable(struct filch_runtime *runtime, struct filch__waiter *waiter) {
     struct filch__worker *worker = filch__worker_current();
     if (worker != NULL && worker->runtime == runtime) {
+        if (filch__traces(&worker->deque.hot)) filch__trace_wake(&worker->deque.hot, waiter);
         filch__worker_enqueue(worker, item_of_strand(waiter));
     } else {
+        filch__trace_wake_outside(runtime, waiter);
         filch__inject_push(&runtime->inject, item_of_strand(waiter));
         filch__idle_notify(runtime);
     }

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_event *events, unsigned room,
@@ -13,6 +14,7 @@ unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_ev
     if (likely(worker != NULL)) {
         count_up(&worker->looks, 1);
         count_up(&worker->events, count);
+        if (count > 0 && filch__traces(&worker->deque.hot)) filch__trace_poll(&worker->deque.hot, count);
     } else {
         count_up(&poller->looks_of_others, 1);
     }

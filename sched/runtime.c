@@ -226,6 +226,7 @@ bool filch__runtime_add_spare(struct filch_runtime *runtime) {
     if (spare == NULL) return false;
     store_relaxed(&runtime->spares[known - runtime->worker_count], spare); /* KNOWN */
     store_seq_cst(&runtime->worker_known, known + 1);
+    filch__trace_add_worker(spare);
     return true;
 }
 
@@ -239,6 +240,7 @@ static void workers_fini(struct filch_runtime *runtime) {
 
 /* The parts that hold no thread; `workers` have been finished, or were never there. */
 static void parts_fini(struct filch_runtime *runtime) {
+    filch__trace_fini(runtime);
     filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
     filch__stack_pool_fini(&runtime->stacks);
     filch__slab_depot_fini(&runtime->extras);
@@ -345,6 +347,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     fill(runtime, options, workers, simulation);
     answer = parts_init(runtime, runtime->seed);
     if (answer != 0) goto no_parts;
+    filch__trace_by_environment(runtime);
     answer = start_workers(runtime);
     if (answer != 0) goto no_workers;
     filch__process_count(1);
@@ -428,6 +431,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
+    filch__trace_finish(runtime);
     filch__process_count(-1);
     poller_fini(runtime);
     workers_fini(runtime);

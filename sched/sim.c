@@ -171,6 +171,10 @@ static int64_t clock_now(void) {
     return simulation->now_ns;
 }
 
+static int64_t clock_peek(void) {
+    return simulation->now_ns;
+}
+
 static int64_t earliest(void) {
     int64_t at_ns = INT64_MAX;
     for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
@@ -416,6 +420,7 @@ static void on_abort(int number) {
 
 static const struct filch__stand_in stand_in = {
     .clock_now = clock_now,
+    .clock_peek = clock_peek,
     .is_mine = is_mine,
     .futex_wait = futex_wait,
     .futex_wake = futex_wake,
