@@ -130,6 +130,10 @@ endif()
 if(NOT FILCH_SANITIZE)
     filch_judged(shared-library -- "${PROJECT_SOURCE_DIR}/tests/consume/shared_library"
                  $<TARGET_FILE:filch_shared> ${FILCH_HEADERS})
+    if(FILCH_USDT)
+        filch_judged(probes -- "${PROJECT_SOURCE_DIR}/tests/trace/probes" $<TARGET_FILE:filch_shared>
+                     "${PROJECT_SOURCE_DIR}/docs/TRACE.md")
+    endif()
 endif()
 
 # ------------------------------------------------------------------------------------------------------------ stress

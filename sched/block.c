@@ -7,6 +7,7 @@
  */
 #include <filch/blocking.h>
 
+#include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -30,6 +31,7 @@ static void compensate(struct filch_runtime *runtime) {
 void filch_block_begin(void) {
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL || worker->block_depth++ > 0) return;
+    probe1(block, worker->index);
     if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_BLOCK);
     if (worker->simulated) return;
     store_release(&worker->blocks, 1); /* for the monitor */
@@ -51,6 +53,7 @@ void filch_block_end(void) {
                    filch_task_name(task));
     }
     if (--worker->block_depth > 0) return;
+    probe1(unblock, worker->index);
     if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_UNBLOCK);
     if (worker->simulated) return;
     store_release(&worker->blocks, 0);

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "sched/frame.h"
+#include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -193,8 +194,8 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
     if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "makes a call that waits");
     left->stack = worker->stack;
     left->region = worker->deque.hot.region;
-    if (filch__traces(&worker->deque.hot)) note_leaving(worker, left, landing);
     struct filch__exceptions exceptions = filch__exceptions_take(worker->exceptions);
+    if (filch__traces(&worker->deque.hot)) note_leaving(worker, left, landing);
     struct filch__stack *fresh = NULL;
     if (item == NULL || item_kind(item) != ITEM_STRAND) {
         fresh = stack_for(worker, item);
@@ -209,6 +210,7 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
     worker = switch_to(worker, target, fresh == NULL ? item_strand(item)->stack : fresh, landing, left);
     worker->deque.hot.region = left->region;
     filch__exceptions_put(worker->exceptions, exceptions);
+    probe2(resume, left, left->region);
     if (filch__traces(&worker->deque.hot)) filch__trace_resume(&worker->deque.hot, left);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "sched/probe.h"
 #include "sched/runtime.h"
 
 /*
@@ -49,6 +50,7 @@ static void *steal_from(struct filch__worker *worker, struct filch__worker *vict
 
 static void *taken(struct filch__worker *worker, void *item, unsigned victim) {
     count_up(&worker->steals, 1);
+    probe3(steal, item, worker->index, victim);
     if (filch__traces(&worker->deque.hot)) filch__trace_steal(&worker->deque.hot, item, victim);
     return item;
 }
