@@ -167,6 +167,12 @@ foreach(file ${FILCH_EXAMPLE_FILES})
                  $<TARGET_FILE:example_${name}> ${FILCH_EXAMPLE_ARGUMENT_${name}})
 endforeach()
 
+find_program(FILCH_PYTHON python3)
+if(FILCH_PYTHON)
+    filch_judged(trace-svg --seconds 120 -- "${PROJECT_SOURCE_DIR}/tests/trace/draw"
+                 "${PROJECT_SOURCE_DIR}/tools/trace-svg" $<TARGET_FILE:example_sieve>)
+endif()
+
 file(GLOB FILCH_TREESUM_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/treesum/*.c")
 if(FILCH_TREESUM_FILES)
     find_path(FILCH_XXHASH_INCLUDE xxhash.h)
