@@ -339,6 +339,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     filch_simulation room;
     const filch_simulation *simulation;
     unsigned workers;
+    filch__trace_watch();
     int answer = simulation_of(options, &room, &workers, &simulation);
     if (answer != 0) return answer;
     struct filch_runtime *runtime = filch__heap_get(sizeof *runtime, CACHE_LINE);

@@ -151,6 +151,9 @@ void filch__trace_wake_outside(struct filch_runtime *runtime, const struct filch
 /* A worker has come to be known: it gets a ring, if the others have one; without memory for that, it leaves no events. */
 void filch__trace_add_worker(struct filch__worker *worker);
 
+/* Reads what FILCH_TRACE asks for, once. Before there is a simulation, whose handler of SIGABRT comes and goes with it. */
+void filch__trace_watch(void);
+
 /* A runtime is about to start: traces it, if FILCH_TRACE asks for that. Workers that are made later are added. */
 void filch__trace_by_environment(struct filch_runtime *runtime);
 

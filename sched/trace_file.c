@@ -129,25 +129,17 @@ static void pass_on(const struct sigaction *before, int number, siginfo_t *info,
 
 static void on_crash(int number, siginfo_t *info, void *context) {
     int error = errno;
-    bool again = load_seq_cst(&crash) == CRASH_DONE; /* it has been passed on, and has come back */
-    if (again || !write_all()) {
-        die_of(number);
-    } else {
-        for (int i = 0; i < FATAL; i++) {
-            if (fatal[i] == number) pass_on(&former[i], number, info, context);
-        }
+    bool written = write_all();
+    for (int i = 0; i < FATAL && written; i++) {
+        if (fatal[i] == number) pass_on(&former[i], number, info, context);
     }
+    if (!written) die_of(number);
     errno = error;
 }
 
-/* Where nobody handles the signal, or it is the first time: who came after us passes signals on to us, or is to have them. */
-static void watch_crashes(bool first) {
-    for (int i = 0; i < FATAL; i++) {
-        struct sigaction now, action = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-        if (sigaction(fatal[i], NULL, &now) != 0) continue;
-        bool free_to_take = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
-        if (first || free_to_take) sigaction(fatal[i], &action, &former[i]);
-    }
+static void watch_crashes(void) {
+    struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    for (int i = 0; i < FATAL; i++) sigaction(fatal[i], &action, &former[i]);
 }
 
 /* --------------------------------------------------------------------------------------------------- the environment */
@@ -183,7 +175,7 @@ static void read_environment(void) {
         return;
     }
     filch__places_note();
-    watch_crashes(true);
+    watch_crashes();
     atexit(at_exit);
 }
 
@@ -209,16 +201,18 @@ static int begin(struct filch_runtime *runtime) {
     if (answer != 0) return answer;
     struct filch__trace *trace = load_relaxed(&runtime->trace); /* nobody else knows of the runtime */
     if (!fill_path(trace->path, add_relaxed(&runtimes, 1) + 1)) return -ENAMETOOLONG;
-    int fd = open(trace->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666); /* to tell at once where it cannot be */
+    int fd = open(trace->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); /* to tell at once where it cannot be */
     if (fd < 0) return -errno;
     close(fd);
     return 0;
 }
 
-void filch__trace_by_environment(struct filch_runtime *runtime) {
+void filch__trace_watch(void) {
     pthread_once(&wish_once, read_environment);
+}
+
+void filch__trace_by_environment(struct filch_runtime *runtime) {
     if (likely(!wish.asked)) return;
-    watch_crashes(false); /* the end of a simulation may have taken SIGABRT */
     int answer = begin(runtime);
     if (answer == 0) return;
     (void)filch_trace_stop(runtime);
