@@ -25,6 +25,8 @@ struct filch__slab {
     struct filch__slab_batch batches[];
 };
 
+_Static_assert(offsetof(struct filch__slab, next) == 0, "slab.next of sched/descriptor.c");
+
 static size_t batches_of(size_t records) {
     return (records + FILCH__SLAB_BATCH - 1) / FILCH__SLAB_BATCH;
 }
@@ -44,6 +46,7 @@ void filch__slab_depot_init(struct filch__slab_depot *depot, size_t record_size)
         .record_size = record_size,
         .slab_size = needed > SLAB_SIZE ? needed : SLAB_SIZE,
         .slab_records = records,
+        .records_at = header_size(records),
     };
     filch__lock_init(&depot->lock);
 }
@@ -73,7 +76,7 @@ static never_inline bool slab_new(struct filch__slab_depot *depot) {
         slab->batches[i].next = depot->spare;
         depot->spare = &slab->batches[i];
     }
-    depot->fresh = (char *)slab + header_size(depot->slab_records);
+    depot->fresh = (char *)slab + depot->records_at;
     depot->fresh_count = depot->slab_records;
     slab->next = depot->slabs;
     store_release(&depot->slabs, slab); /* SLAB */
@@ -170,7 +173,7 @@ void filch__slab_depot_put(struct filch__slab_depot *depot, void *record) {
 
 int filch__slab_each(struct filch__slab_depot *depot, int (*visit)(void *record, void *argument), void *argument) {
     for (struct filch__slab *slab = load_acquire(&depot->slabs); slab != NULL; slab = slab->next) { /* SLAB */
-        char *records = (char *)slab + header_size(depot->slab_records);
+        char *records = (char *)slab + depot->records_at;
         for (size_t i = 0; i < depot->slab_records; i++) {
             int result = visit(records + i * depot->record_size, argument);
             if (result != 0) return result;

@@ -38,6 +38,7 @@ struct filch__slab_depot {
     size_t record_size;
     size_t slab_size;
     size_t slab_records;
+    size_t records_at; /* in a slab */
 
     /* written under the lock, read by any thread */
     ATOMIC(struct filch__slab *) slabs;

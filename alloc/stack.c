@@ -286,7 +286,12 @@ void filch__stack_cache_init(struct filch__stack_cache *cache, struct filch__sta
 
 void filch__stack_cache_drain(struct filch__stack_cache *cache) {
     give_list(cache->pool, cache->free);
-    filch__stack_cache_init(cache, cache->pool, cache->size_class);
+    cache->free = NULL;
+    cache->count = 0;
+}
+
+size_t filch__stack_cache_glance(const struct filch__stack_cache *cache) {
+    return *(const volatile size_t *)&cache->count;
 }
 
 struct filch__stack *filch__stack_cache_refill(struct filch__stack_cache *cache) {
@@ -299,6 +304,7 @@ struct filch__stack *filch__stack_cache_refill(struct filch__stack_cache *cache)
     bool ahead = class->stacks >= AHEAD_STACKS;
     filch__lock_leave(&pool->lock);
     if (!some) return NULL;
+    count_up(&cache->refills, 1);
     if (list == NULL) list = filch__chunk_make(pool, &places, ahead);
     cache->free = list->next;
     for (struct filch__stack *stack = cache->free; stack != NULL; stack = stack->next) cache->count++;
@@ -312,5 +318,6 @@ void filch__stack_cache_spill(struct filch__stack_cache *cache) {
     struct filch__stack *cold = last->next;
     last->next = NULL;
     cache->count = FILCH__STACK_CACHE_MAX / 2;
+    count_up(&cache->spills, 1);
     give_list(cache->pool, cold);
 }

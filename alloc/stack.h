@@ -68,6 +68,10 @@ struct filch__stack_cache {
     size_t count;
     unsigned size_class;
     struct filch__stack_pool *pool;
+
+    /* the worker counts, anyone reads */
+    ATOMIC(uint64_t) refills; /* from the pool, by new stacks where it had none */
+    ATOMIC(uint64_t) spills;
 };
 
 /* Probes which guard the kernel has (a write(2) from a guarded page must fail with EFAULT). 0, or -ENOMEM. */
@@ -107,6 +111,9 @@ static inline void *filch__stack_top(struct filch__stack *stack) {
 
 /* Whether `address` lies in the guard below `stack`. */
 bool filch__stack_guards(const struct filch__stack_pool *pool, const struct filch__stack *stack, const void *address);
+
+/* How many stacks there are in the cache, about now. From any thread: the worker writes that by plain stores. */
+FILCH__UNSEEN size_t filch__stack_cache_glance(const struct filch__stack_cache *cache);
 
 /* The slow halves of the two below. */
 FILCH__UNSEEN struct filch__stack *filch__stack_cache_refill(struct filch__stack_cache *cache);

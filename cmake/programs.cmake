@@ -84,6 +84,10 @@ foreach(folder ${FILCH_TEST_FOLDERS})
     endif()
 endforeach()
 
+# Which names each metric.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/tests/io/metrics_test.c" PROPERTIES COMPILE_DEFINITIONS
+                            "METRICS_DOCS=\"${PROJECT_SOURCE_DIR}/docs/METRICS.md\"")
+
 # Input and output once more, watched by io_uring.
 if(TARGET test_io AND FILCH_URING)
     filch_judged(io-uring --tests -- $<TARGET_FILE:test_io>)
@@ -173,6 +177,14 @@ if(FILCH_TREESUM_FILES)
     endif()
 endif()
 
+# System calls that fail from outside. A sanitizer's leak check may not be traced.
+if(NOT FILCH_SANITIZE)
+    foreach(poller epoll io_uring)
+        filch_judged(inject-${poller} --seconds 300 --skip 77 -- "${PROJECT_SOURCE_DIR}/tests/inject/run.sh"
+                     $<TARGET_FILE:example_echo> ${poller})
+    endforeach()
+endif()
+
 # A server and a client of HTTP; tests/httpd runs both.
 file(GLOB FILCH_HTTPD_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/httpd/*.c")
 file(GLOB FILCH_FETCH_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/parallel_fetch/*.c")
@@ -207,7 +219,7 @@ filch_guest(fetch curl curl/curl.h libcurl4-openssl-dev http fetch.c multi.c)
 
 # ------------------------------------------------------------------------------------------------ folders of their own
 
-foreach(folder bench tests/explore tests/migrate tests/httpd tests/faults)
+foreach(folder bench tests/explore tests/migrate tests/httpd tests/faults tests/sight)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()

@@ -60,15 +60,30 @@ static unsigned wait_epoll(struct filch__io *io, struct filch__poll_event *event
     return ring ? kept + filch__io_fetch_ring(io, &events[kept], room - kept) : kept;
 }
 
+static void deliver_one(const struct filch__poll_event *event) {
+    if (event->data & EVENT_TAG) {
+        filch__io_file_done(event);
+        return;
+    }
+    struct filch__record *record = filch__event_record(event->data);
+    if (filch__event_is_fresh(record, event->data)) filch__record_polled(record, event->events);
+}
+
+/* What is not a record's is no address of one; a hint to fetch it does no harm. */
+static void prefetch(const struct filch__poll_event *events, unsigned count) {
+    for (unsigned i = 0; i < count; i++) filch__record_prefetch(filch__event_record(events[i].data));
+    for (unsigned i = 0; i < count; i++) {
+        if (events[i].data & EVENT_TAG) continue;
+        filch__record_prefetch_reader(filch__event_record(events[i].data));
+    }
+}
+
 static void deliver_epoll(struct filch__io *io, const struct filch__poll_event *events, unsigned count) {
+    enum { AT_ONCE = 32 };
     (void)io;
     for (unsigned i = 0; i < count; i++) {
-        if (events[i].data & EVENT_TAG) {
-            filch__io_file_done(&events[i]);
-            continue;
-        }
-        struct filch__record *record = filch__event_record(events[i].data);
-        if (filch__event_is_fresh(record, events[i].data)) filch__record_polled(record, events[i].events);
+        if (i % AT_ONCE == 0) prefetch(&events[i], count - i < AT_ONCE ? count - i : AT_ONCE);
+        deliver_one(&events[i]);
     }
 }
 

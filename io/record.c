@@ -20,6 +20,7 @@ struct filch__record *filch__record_open(struct filch__io *io, int number, bool 
     store_relaxed(&record->ready[TO_WRITE], (uint32_t)READY);
     store_relaxed(&record->watched, (uint32_t)WATCH_NOT);
     add_acq_rel(&record->state, RECORD_OPEN + 1); /* ENTER */
+    add_relaxed(&io->poller.opened, 1);           /* a count, as the other */
     return record;
 }
 
@@ -43,6 +44,7 @@ static void finish(struct filch__record *record) {
     struct filch__io *io = record->io;
     if (load_relaxed(&record->watched) == WATCH_ON) io->backend->unwatch(io, record); /* LEAVE carries it */
     if (!record->guest) (void)filch__system_close(record->number);
+    add_relaxed(&io->poller.closed, 1);
     /* Whoever is between enter and leave in vain has only its count in the state. */
     uint64_t state = load_relaxed(&record->state);
     uint64_t next;
@@ -129,6 +131,16 @@ void filch__record_polled(struct filch__record *record, uint32_t bits) {
     if (bits & (POLLOUT | POLLHUP | POLLERR)) ready |= FILCH_WRITABLE;
     /* A read ends before an urgent byte, and before the end: then it is short, and there is more. */
     filch__record_event(record, ready, bits & (POLLRDHUP | POLLHUP | POLLERR | POLLPRI) ? FILCH_READABLE : 0);
+}
+
+/* The first who waits to read, at a glance: it may be gone by now. */
+FILCH__UNSEEN static const char *reader_at_a_glance(const struct filch__record *record) {
+    return (const char *)*(struct filch__clause *const volatile *)&record->waiters[TO_READ].first;
+}
+
+void filch__record_prefetch_reader(const struct filch__record *record) {
+    const char *clause = reader_at_a_glance(record);
+    if (clause != NULL) filch__strand_prefetch(clause);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- waits */

@@ -122,6 +122,16 @@ void filch__record_event(struct filch__record *record, unsigned ready, unsigned 
 void filch__record_polled(struct filch__record *record, uint32_t bits);
 
 /*
+ * Hints for what is about to be told of several: that the records, and then that those who wait, will be touched. With a
+ * thousand connections neither is in a near cache, and misses that overlap cost a fraction of those that do not.
+ */
+static inline void filch__record_prefetch(const struct filch__record *record) {
+    __builtin_prefetch(record, 1);
+    __builtin_prefetch((const char *)record + 64, 1);
+}
+void filch__record_prefetch_reader(const struct filch__record *record);
+
+/*
  * The backend does not watch it any more, by itself or since it could not: who waits tries again, and has it watched anew;
  * or is answered `error`. By who has entered.
  */

@@ -59,37 +59,52 @@ int filch__system_injected(size_t *size) {
 
 /* -------------------------------------------------------------------------------------------------- the frequent calls */
 
-/*
- * libc makes these points at which a thread may be cancelled, at two locked instructions each; workers are not cancelled.
- * The sanitizers know them by libc's functions.
- */
-#if defined(FILCH_TSAN) || defined(FILCH_TASKSAN) || defined(FILCH_ASAN)
-#define call_read read
-#define call_write write
-#define call_recv recv
-#define call_send send
-#else
-static inline ssize_t call_read(int number, void *buffer, size_t size) {
-    return syscall(SYS_read, number, buffer, size);
-}
-
-static inline ssize_t call_write(int number, const void *buffer, size_t size) {
-    return syscall(SYS_write, number, buffer, size);
-}
-
-static inline ssize_t call_recv(int number, void *buffer, size_t size, int flags) {
-    return syscall(SYS_recvfrom, number, buffer, size, flags, NULL, NULL);
-}
-
-static inline ssize_t call_send(int number, const void *buffer, size_t size, int flags) {
-    return syscall(SYS_sendto, number, buffer, size, flags, NULL, 0);
-}
-#endif
-
 /* The answer of a call that has returned `result`. */
 static inline ssize_t answer_of(ssize_t result) {
     return result >= 0 ? result : -errno;
 }
+
+/*
+ * libc makes these points at which a thread may be cancelled, at two locked instructions each, and tells the error through
+ * errno; workers are not cancelled. The sanitizers know them by libc's functions.
+ */
+#if defined(FILCH_TSAN) || defined(FILCH_TASKSAN) || defined(FILCH_ASAN)
+#define call_read(...) answer_of(read(__VA_ARGS__))
+#define call_write(...) answer_of(write(__VA_ARGS__))
+#define call_recv(...) answer_of(recv(__VA_ARGS__))
+#define call_send(...) answer_of(send(__VA_ARGS__))
+#else
+
+/* -errno, as the kernel tells it. The arguments go where its calling convention wants them. */
+static inline ssize_t call(long number, long first, const void *buffer, size_t size, long flags) {
+#ifdef __x86_64__
+    register long r10 __asm__("r10") = flags, r8 __asm__("r8") = 0, r9 __asm__("r9") = 0;
+    __asm__ volatile("syscall"
+                     : "+a"(number)
+                     : "D"(first), "S"(buffer), "d"(size), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return number;
+#else
+    return answer_of(syscall(number, first, buffer, size, flags, 0, 0));
+#endif
+}
+
+static inline ssize_t call_read(int number, void *buffer, size_t size) {
+    return call(SYS_read, number, buffer, size, 0);
+}
+
+static inline ssize_t call_write(int number, const void *buffer, size_t size) {
+    return call(SYS_write, number, buffer, size, 0);
+}
+
+static inline ssize_t call_recv(int number, void *buffer, size_t size, int flags) {
+    return call(SYS_recvfrom, number, buffer, size, flags);
+}
+
+static inline ssize_t call_send(int number, const void *buffer, size_t size, int flags) {
+    return call(SYS_sendto, number, buffer, size, flags);
+}
+#endif
 
 /* EINTR, injected or not, is taken for a call that is to be made again. */
 static inline bool again(ssize_t answer) {
@@ -103,7 +118,7 @@ never_inline ssize_t filch__system_read(int number, void *buffer, size_t size) {
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(call_read(number, buffer, part));
+        if (likely(answer == 0)) answer = call_read(number, buffer, part);
     } while (again(answer));
     return answer;
 }
@@ -113,7 +128,7 @@ never_inline ssize_t filch__system_write(int number, const void *buffer, size_t 
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(call_write(number, buffer, part));
+        if (likely(answer == 0)) answer = call_write(number, buffer, part);
     } while (again(answer));
     return answer;
 }
@@ -161,7 +176,7 @@ never_inline ssize_t filch__system_recv(int number, void *buffer, size_t size, i
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(call_recv(number, buffer, part, flags));
+        if (likely(answer == 0)) answer = call_recv(number, buffer, part, flags);
     } while (again(answer));
     return answer;
 }
@@ -171,7 +186,7 @@ never_inline ssize_t filch__system_send(int number, const void *buffer, size_t s
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(call_send(number, buffer, part, flags));
+        if (likely(answer == 0)) answer = call_send(number, buffer, part, flags);
     } while (again(answer));
     return answer;
 }

@@ -57,6 +57,7 @@ static void idle_add(struct filch__helper *helper) {
     helper->next = lane->idle;
     if (lane->idle != NULL) lane->idle->previous = helper;
     lane->idle = helper;
+    lane->idle_count++;
 }
 
 static void idle_remove(struct filch__helper *helper) {
@@ -68,6 +69,7 @@ static void idle_remove(struct filch__helper *helper) {
         lane->idle = helper->next;
     }
     if (helper->next != NULL) helper->next->previous = helper->previous;
+    lane->idle_count--;
 }
 
 /* Takes a helper off the idle stack, with a call for it, or NULL to have it end. Then it is to be roused. */
@@ -83,6 +85,7 @@ static void posted_add(struct filch__lane *lane, struct filch__call *call) {
     call->next = NULL;
     *lane->posted_end = call;
     lane->posted_end = &call->next;
+    lane->queued++;
 }
 
 /* Takes the first posted call, and unless `all`, leaves the others. */
@@ -94,10 +97,13 @@ static struct filch__call *posted_take(struct filch__lane *lane, bool all) {
 }
 
 static struct filch__call *next_call(struct filch__lane *lane) {
-    struct filch__call *posted = posted_take(lane, false);
-    if (posted != NULL) return posted;
-    struct filch__clause *clause = filch__waitlist_take(&lane->calls);
-    return clause == NULL ? NULL : clause->value;
+    struct filch__call *call = posted_take(lane, false);
+    if (call == NULL) {
+        struct filch__clause *clause = filch__waitlist_take(&lane->calls);
+        if (clause != NULL) call = clause->value;
+    }
+    if (call != NULL) lane->queued--;
+    return call;
 }
 
 /* --------------------------------------------------------------------------------------------------------- helpers */
@@ -245,6 +251,8 @@ static bool others_are_left(struct filch__lane *lane) {
 static int fail_all(struct filch__lane *lane) {
     struct filch__clause *failed = filch__waitlist_take_all(&lane->calls);
     struct filch__call *posted = posted_take(lane, true);
+    for (const struct filch__clause *clause = failed; clause != NULL; clause = clause->next) lane->queued--;
+    for (const struct filch__call *call = posted; call != NULL; call = call->next) lane->queued--;
     filch__latch_leave(&lane->latch);
     filch__grant_all(failed, -EAGAIN);
     while (posted != NULL) {
@@ -253,6 +261,19 @@ static int fail_all(struct filch__lane *lane) {
         posted = next;
     }
     return -EAGAIN;
+}
+
+/* Waits in the list until a helper has made the call, or it is withdrawn. Under the latch, which it leaves. */
+static int wait_for_helper(struct filch__lane *lane, struct filch__clause *clause, filch_deadline deadline) {
+    filch__waitlist_add(&lane->calls, clause);
+    lane->queued++;
+    int answer = filch__wait(&lane->latch, clause, deadline);
+    if (unlikely(answer == -ETIMEDOUT || answer == -ECANCELED)) { /* withdrawn: no helper answers these */
+        filch__latch_take(&lane->latch);
+        lane->queued--;
+        filch__latch_leave(&lane->latch);
+    }
+    return answer;
 }
 
 /* 0: the call has been made. */
@@ -270,10 +291,7 @@ static int submit(struct filch__lane *lane, struct awaited *awaited, filch_deadl
             place = FULL;
         }
     }
-    if (place == FULL) {
-        filch__waitlist_add(&lane->calls, &clause);
-        return filch__wait(&lane->latch, &clause, deadline);
-    }
+    if (place == FULL) return wait_for_helper(lane, &clause, deadline);
     if (place == HANDED) {
         filch__latch_leave(&lane->latch);
         rouse(helper);
@@ -339,6 +357,15 @@ int filch__blocking_resolve(filch_fn *fn, void *arg, int *result, filch_deadline
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL) return call_here(fn, arg, result);
     return call_on(&worker->runtime->blocking.look_ups, fn, arg, result, deadline);
+}
+
+struct filch__lane_stats filch__lane_stats(struct filch__lane *lane) {
+    filch__latch_take(&lane->latch);
+    uint32_t threads = load_relaxed(&lane->threads); /* written under the latch */
+    struct filch__lane_stats stats = {.threads = threads, .busy = threads - lane->idle_count, .queued = lane->queued};
+    filch__latch_leave(&lane->latch);
+    stats.made = load_relaxed(&lane->made); /* a count */
+    return stats;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- ending */

@@ -53,9 +53,11 @@ struct filch__lane {
     struct filch__latch latch cache_aligned;  /* over the rest */
     struct filch__waitlist calls;             /* that wait for a helper; `value` of the clause is the call */
     struct filch__call *posted, **posted_end; /* posted calls that no helper has taken, in order */
+    uint32_t queued;                          /* calls in both lists, or just withdrawn */
     struct filch__helper *idle;               /* who became idle last is first */
-    struct filch__helper *ended;              /* the last one that ended, still to be joined */
-    ATOMIC(uint32_t) threads;                 /* starting, busy or idle. A futex, for filch__blocking_stop */
+    uint32_t idle_count;
+    struct filch__helper *ended; /* the last one that ended, still to be joined */
+    ATOMIC(uint32_t) threads;    /* starting, busy or idle. A futex, for filch__blocking_stop */
     bool stopping;
     ATOMIC(uint64_t) made; /* calls that have ended */
 };
@@ -66,6 +68,13 @@ struct filch__blocking {
 };
 
 void filch__blocking_init(struct filch__blocking *blocking, struct filch_runtime *runtime, unsigned limit);
+
+/* What a lane has done, and has to do: calls made, threads, those that make a call or are about to, calls that wait. */
+struct filch__lane_stats {
+    uint64_t made;
+    uint32_t threads, busy, queued;
+};
+struct filch__lane_stats filch__lane_stats(struct filch__lane *lane);
 
 /* Ends and joins all helpers. When no task is left, hence no call. */
 void filch__blocking_stop(struct filch__blocking *blocking);

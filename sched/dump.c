@@ -14,6 +14,7 @@
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/snapshot.h"
+#include "sched/words.h"
 
 enum {
     TASKS_DEFAULT = 20000,
@@ -72,7 +73,7 @@ static void say_clean(struct out *out, const char *name) {
 
 /* ------------------------------------------------------------------------------------------------------------ workers */
 
-static const char *const rest_names[] = {"awake", "asleep", "retired"};
+static const char *const rest_names[] = {WORD_WORKER_AWAKE, WORD_WORKER_ASLEEP, WORD_WORKER_RETIRED};
 
 /* What the worker writes by plain stores: a glance, which is only compared and printed. */
 FILCH__UNSEEN static const struct filch_task *runs(const struct filch__worker *worker) {
@@ -110,7 +111,9 @@ static void json_workers(struct out *out, struct filch_runtime *runtime) {
 /* -------------------------------------------------------------------------------------------------------------- tasks */
 
 static const char *state_name(filch_task_state state) {
-    return state == FILCH_TASK_READY ? "not begun" : state == FILCH_TASK_RUNNING ? "runs, or can" : "waits";
+    return state == FILCH_TASK_READY     ? WORD_TASK_READY
+           : state == FILCH_TASK_RUNNING ? WORD_TASK_RUNNING
+                                         : WORD_TASK_WAITING;
 }
 
 /* The name of the task that holds what this one waits for, if it is in the snapshot. */

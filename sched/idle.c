@@ -58,7 +58,7 @@ enum {
 void filch__idle_init(struct filch__idle *idle) {
     filch__lock_init(&idle->lock);
     filch__lock_init(&idle->share_lock);
-    idle->word = idle->wakes = 0;
+    idle->word = 0;
     idle->sleepers = NULL;
 }
 
@@ -89,16 +89,19 @@ static void list_remove(struct filch__idle *idle, struct filch__worker *worker) 
 
 /* ----------------------------------------------------------------------------------------------- transitions */
 
+/* A sleeper, which the caller will rouse, is a searcher from now on. Under the lock. */
+static void make_searcher(struct filch__idle *idle, struct filch__worker *sleeper) {
+    list_remove(idle, sleeper);
+    add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
+    count_up(&sleeper->wakes, 1);
+}
+
 /* Takes one sleeper off the list and makes it a searcher, or returns NULL; with `only_if_none_searches`, as it says. */
 static struct filch__worker *sleeper_to_searcher(struct filch__idle *idle, bool only_if_none_searches) {
     filch__lock_take(&idle->lock);
     struct filch__worker *worker = idle->sleepers;
     if (worker != NULL && only_if_none_searches && idle_searching(load_seq_cst(&idle->word)) > 0) worker = NULL;
-    if (worker != NULL) {
-        list_remove(idle, worker);
-        add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
-        count_up(&idle->wakes, 1);
-    }
+    if (worker != NULL) make_searcher(idle, worker);
     filch__lock_leave(&idle->lock);
     return worker;
 }
@@ -124,10 +127,7 @@ void filch__idle_rouse(struct filch__worker *worker) {
     struct filch__idle *idle = &worker->runtime->idle;
     filch__lock_take(&idle->lock);
     bool sleeps = worker->listed;
-    if (sleeps) {
-        list_remove(idle, worker);
-        add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
-    }
+    if (sleeps) make_searcher(idle, worker);
     filch__lock_leave(&idle->lock);
     if (sleeps) rouse(worker);
 }
@@ -416,8 +416,7 @@ void filch__idle_retire(struct filch_runtime *runtime, unsigned count) {
         count--;
         if (!polls || polling != NULL) continue;
         polling = spare;
-        list_remove(idle, spare);
-        add_seq_cst(&idle->word, ONE_SEARCHING - ONE_SLEEPING);
+        make_searcher(idle, spare);
     }
     filch__lock_leave(&idle->lock);
     if (polling != NULL) rouse(polling);

@@ -19,7 +19,6 @@ struct filch__idle {
 
     struct filch__lock lock cache_aligned; /* over the list, and over changes of the high half */
     struct filch__worker *sleepers;        /* who slept last is first: its caches are the warmest */
-    ATOMIC(uint64_t) wakes;                /* written under the lock */
 
     struct filch__lock share_lock; /* over the workers' `asking` */
 };

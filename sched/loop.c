@@ -25,6 +25,7 @@
 #include "sched/frame.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
+#include "sched/sched.h"
 #include "sched/strand.h"
 #include "sched/task.h"
 
@@ -418,6 +419,15 @@ void *filch__worker_next(struct filch__worker *worker) {
     if ((item = filch__runqueue_pop(&worker->runqueue)) != NULL) return item;
     if ((item = filch__deque_pop(&worker->deque)) != NULL) return item;
     return filch__inject_pop(&worker->runtime->inject);
+}
+
+void filch__prefetch_next(void) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker == NULL) return;
+    void *word = worker->deque.hot.region;
+    if (word != NULL && !region_is_open(word)) __builtin_prefetch(load_relaxed(&region_task(word)->extra));
+    const void *item = filch__runqueue_glance(&worker->runqueue);
+    if (item != NULL) filch__strand_prefetch(item);
 }
 
 /* ------------------------------------------------------------------------------------------------------ the loop */

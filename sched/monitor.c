@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the monitor does. While any worker runs it looks at all of them, every millisecond; when all have slept for a
+ * What the monitor does. While any worker runs it looks at all of them, each millisecond or two; when all have slept for a
  * while it sleeps as well, until one gets up.
  *
  * A worker stands still if it has taken no turn since the look before last, although it was given a processor for a good
@@ -17,7 +17,8 @@
  * What a private list holds is not to be seen. The monitor asks for it, as a thief does; if the owner has not answered by
  * the next look, it neither pushes nor pops, and the list is taken by means of membarrier(2).
  *
- * Sizes. PERIOD: two looks without a turn, and one to see whether it runs, make 2 to 3 ms until a spare starts. EXCESS:
+ * Sizes. PERIOD: two looks without a turn, and one to see whether it runs, make 2 to 3 ms until a spare starts; 4 to 6 ms
+ * for the first after a while, since a look wakes a thread, which costs a busy worker 1 to 2 % at 1 ms (CALM). EXCESS:
  * who hogs once often hogs again, and a spare at work that has nothing to do costs nothing.
  */
 #include "sched/monitor.h"
@@ -44,6 +45,8 @@
 
 enum {
     PERIOD_NS = 1000000,
+    CALM_PERIOD_NS = 2000000, /* while nobody has stood still for CALM_NS */
+    CALM_NS = 1000000000,
     LONG_PERIOD_NS = 4000000, /* while those that run stand still, and nothing happens */
     RAN_NS = 300000,          /* so much of a processor in a period is "it ran" */
     STILL_LOOKS = 2,
@@ -278,7 +281,7 @@ static struct filch_task *task_of(const struct filch__worker *worker) {
 static void count_hog(struct filch__worker *worker, struct sight *sight) {
     struct filch__monitor *monitor = &worker->runtime->monitor;
     worker->watch.counted = true;
-    count_up(&monitor->hogs, 1);
+    count_up(&worker->hogs, 1);
     char name[32] = "";
     struct filch_task *task = task_of(worker);
     if (task != NULL) copy_name(task, name);
@@ -363,10 +366,16 @@ static bool is_called(struct filch__monitor *monitor) {
     return load_seq_cst(&monitor->ending) || load_seq_cst(&monitor->wanted) || filch__quit_is_asked();
 }
 
+static int64_t period_ns(struct filch__monitor *monitor, const struct sight *sight) {
+    monitor->looks_unmoved = sight->moved || sight->work || sight->rest ? 0 : monitor->looks_unmoved + 1;
+    if (sight->stuck > 0 || sight->blocked) monitor->stood_still_ns = sight->now_ns;
+    if (monitor->looks_unmoved >= UNMOVED_LOOKS) return LONG_PERIOD_NS;
+    return sight->now_ns - monitor->stood_still_ns < CALM_NS ? PERIOD_NS : CALM_PERIOD_NS;
+}
+
 static void nap(struct filch_runtime *runtime, const struct sight *sight) {
     struct filch__monitor *monitor = &runtime->monitor;
-    monitor->looks_unmoved = sight->moved || sight->work || sight->rest ? 0 : monitor->looks_unmoved + 1;
-    int64_t until_ns = sight->now_ns + (monitor->looks_unmoved < UNMOVED_LOOKS ? PERIOD_NS : LONG_PERIOD_NS);
+    int64_t until_ns = sight->now_ns + period_ns(monitor, sight);
     if (sight->earliest_ns < until_ns) until_ns = sight->earliest_ns;
     store_seq_cst(&monitor->word, MONITOR_NAPS);
     if (is_called(monitor)) store_seq_cst(&monitor->word, MONITOR_LOOKS);

@@ -84,7 +84,6 @@ struct filch__monitor {
 
     /* the monitor writes, anyone reads */
     ATOMIC(uint32_t) stuck cache_aligned; /* workers found standing still, those that are `blocked` not counted */
-    ATOMIC(uint64_t) hogs;
     ATOMIC(uint64_t) hog_ns_max;
     ATOMIC(uint64_t) spare_starts;
     ATOMIC(uint32_t) spares; /* at work */
@@ -92,6 +91,7 @@ struct filch__monitor {
     /* the monitor only */
     uint32_t looks_at_rest; /* looks in a row that found everybody asleep */
     uint32_t looks_unmoved; /* looks in a row that found nobody moved */
+    int64_t stood_still_ns; /* when somebody last did; 0: nobody yet */
     uint32_t looks_excess;  /* looks in a row that found a spare too many */
     int64_t told_at_ns;
     int64_t deadlock_next_ns;  /* no look for deadlocks before */

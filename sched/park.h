@@ -151,4 +151,15 @@ bool filch__park_look(struct filch_runtime *runtime, struct filch_task *task,
 /* After PARKED was set for a waiter of `task` that can be cancelled and had seen `hints`. The waiter may be gone. */
 void filch__park_check(struct filch_runtime *runtime, struct filch_task *task, uint16_t hints);
 
+/*
+ * A hint that a parked strand will go on: `stands_at` is its waiter, or another record of its wait. That stands on its stack
+ * in the midst of the frames that it will touch first, those of the wait and of the call that waits. The strand may be
+ * gone by now: nothing is read.
+ */
+static inline void filch__strand_prefetch(const void *stands_at) {
+    enum { BELOW = 448, ABOVE = 448, LINE = 64 };
+    const char *at = stands_at;
+    for (const char *line = at - BELOW; line < at + ABOVE; line += LINE) __builtin_prefetch(line, 1);
+}
+
 #endif

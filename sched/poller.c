@@ -3,11 +3,19 @@
 
 #include <sched.h>
 
+#include "sched/worker.h"
+
 unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_event *events, unsigned room,
                              int64_t until_ns) {
     unsigned count = poller->ops->wait(poller, events, room, until_ns);
+    struct filch__worker *worker = filch__worker_current();
     count_up(&poller->looks, 1);
-    count_up(&poller->events, count);
+    if (likely(worker != NULL)) {
+        count_up(&worker->looks, 1);
+        count_up(&worker->events, count);
+    } else {
+        count_up(&poller->looks_of_others, 1);
+    }
     return count;
 }
 

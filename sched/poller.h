@@ -72,11 +72,15 @@ struct filch__poller {
     ATOMIC(uint32_t) held cache_aligned; /* enum poller_held */
 
     /* who holds it writes, anyone reads */
-    ATOMIC(uint64_t) looks;  /* times that somebody has looked or slept there */
-    ATOMIC(uint64_t) events; /* that were fetched */
+    ATOMIC(uint64_t) looks;           /* times that somebody has looked or slept there */
+    ATOMIC(uint64_t) looks_of_others; /* of these, who were no workers */
 
     /* the monitor only */
     uint64_t looks_seen;
+
+    /* any thread */
+    ATOMIC(uint64_t) opened cache_aligned; /* descriptors that the runtime was given charge of */
+    ATOMIC(uint64_t) closed;               /* of these, how many it is not in charge of any more */
 };
 
 /* Looks without waiting, unless somebody is there already. Whether something was delivered. From any thread. */

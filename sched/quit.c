@@ -9,28 +9,38 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/latch.h"
 #include "base/put_off.h"
+#include "sched/descriptor.h"
 #include "sched/hog.h"
 #include "sched/runtime.h"
 
-enum { RUNTIMES_MAX = 256 };
-
-static ATOMIC(struct filch_runtime *) table[RUNTIMES_MAX];
+static struct filch__latch adding;
 static ATOMIC(uint32_t) visits;
 static ATOMIC(uint32_t) asked; /* 1: a dump is wanted */
 static pthread_once_t watched = PTHREAD_ONCE_INIT;
 
+/* Whether the other has its name, and the number that it would have. */
+static int is_namesake(struct filch_runtime *other, void *arg) {
+    struct filch_runtime *runtime = arg;
+    return other->namesake == runtime->namesake && strcmp(other->name, runtime->name) == 0;
+}
+
 void filch__runtimes_add(struct filch_runtime *runtime) {
+    filch__latch_take(&adding);
+    runtime->namesake = 1;
+    while (filch__runtimes_each(is_namesake, runtime)) runtime->namesake++;
     for (unsigned i = 0; i < RUNTIMES_MAX; i++) {
         struct filch_runtime *nobody = NULL;
-        if (cas_seq_cst(&table[i], &nobody, runtime)) return; /* VISIT carries the runtime */
+        if (cas_seq_cst(&filch__runtimes_table[i], &nobody, runtime)) break; /* VISIT carries the runtime */
     }
+    filch__latch_leave(&adding);
 }
 
 void filch__runtimes_remove(struct filch_runtime *runtime) {
     for (unsigned i = 0; i < RUNTIMES_MAX; i++) {
         struct filch_runtime *self = runtime;
-        if (cas_seq_cst(&table[i], &self, NULL)) break; /* VISIT */
+        if (cas_seq_cst(&filch__runtimes_table[i], &self, NULL)) break; /* VISIT */
     }
     while (load_seq_cst(&visits) > 0) sched_yield(); /* VISIT */
 }
@@ -39,7 +49,7 @@ int filch__runtimes_each(int (*visit)(struct filch_runtime *runtime, void *arg),
     int answer = 0;
     add_seq_cst(&visits, 1); /* VISIT */
     for (unsigned i = 0; i < RUNTIMES_MAX && answer == 0; i++) {
-        struct filch_runtime *runtime = load_seq_cst(&table[i]); /* VISIT */
+        struct filch_runtime *runtime = load_seq_cst(&filch__runtimes_table[i]); /* VISIT */
         if (runtime != NULL && !filch__runtime_is_parents(runtime)) answer = visit(runtime, arg);
     }
     sub_seq_cst(&visits, 1);

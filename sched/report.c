@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a runtime tells about itself: counters, the tasks that are left, the version. */
+/* What a runtime tells about itself in words: the tasks that are left, the version. Numbers: sched/stats.c. */
 #include <errno.h>
-#include <filch/stats.h>
+#include <filch/runtime.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,52 +16,6 @@
 
 const char *filch_version(void) {
     return VERSION_OF(FILCH_VERSION_MAJOR, FILCH_VERSION_MINOR, FILCH_VERSION_PATCH);
-}
-
-/* -------------------------------------------------------------------------------------------------------- stats */
-
-static void add_worker(filch_stats *stats, struct filch__worker *worker) {
-    /* relaxed: each counter for itself, as the header says */
-    stats->completed += load_relaxed(&worker->completed);
-    stats->spawned += load_relaxed(&worker->spawned);
-    stats->steals += load_relaxed(&worker->steals);
-    stats->steal_tries += load_relaxed(&worker->steal_tries);
-    stats->parks += load_relaxed(&worker->parks);
-    stats->yields += load_relaxed(&worker->yields);
-    stats->switches += load_relaxed(&worker->switches);
-    stats->sleeps += load_relaxed(&worker->sleeps);
-}
-
-static void add_monitor(filch_stats *stats, struct filch_runtime *runtime) {
-    struct filch__monitor *monitor = &runtime->monitor;
-    struct filch__blocking *blocking = &runtime->blocking;
-    stats->hogs = load_relaxed(&monitor->hogs); /* relaxed, all, as above */
-    stats->hog_ns_max = load_relaxed(&monitor->hog_ns_max);
-    filch__monitor_hog_name(runtime, stats->hog_name);
-    stats->spare_starts = load_relaxed(&monitor->spare_starts);
-    stats->spares = load_relaxed(&monitor->spares);
-    stats->blocking_calls = load_relaxed(&blocking->calls.made) + load_relaxed(&blocking->look_ups.made);
-    stats->blocking_threads = load_relaxed(&blocking->calls.threads) + load_relaxed(&blocking->look_ups.threads);
-}
-
-int filch_runtime_stats(filch_runtime *runtime, filch_stats *stats) {
-    if (runtime == NULL || stats == NULL) return -EINVAL;
-    if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
-    *stats = (filch_stats){.workers = runtime->worker_count, .guard_mprotect = runtime->stacks.guard_mprotect};
-    unsigned known = filch__runtime_known(runtime);
-    for (unsigned i = 0; i < known; i++) add_worker(stats, filch__runtime_worker(runtime, i));
-    add_monitor(stats, runtime);
-    stats->spawned += load_relaxed(&runtime->spawned_outside);
-    stats->tasks = stats->spawned > stats->completed ? stats->spawned - stats->completed : 0;
-    stats->wakes = load_relaxed(&runtime->idle.wakes);
-    stats->injected = load_relaxed(&runtime->inject.pushed);
-    struct filch__stack_stats stacks;
-    filch__stack_pool_stats(&runtime->stacks, &stacks);
-    stats->stacks = stacks.stacks;
-    stats->stacks_peak = stacks.stacks_peak;
-    stats->stacks_cached = stacks.free;
-    stats->stack_bytes = stacks.bytes;
-    return 0;
 }
 
 /* -------------------------------------------------------------------------------------------------------- tasks */

@@ -102,6 +102,12 @@ void *filch__runqueue_pop(struct filch__runqueue *queue) {
     }
 }
 
+const void *filch__runqueue_glance(struct filch__runqueue *queue) {
+    int64_t head = load_relaxed(&queue->head);
+    if (head >= load_relaxed(&queue->tail)) return NULL;
+    return load_relaxed(filch__ring_slot(load_relaxed(&queue->ring), head)); /* the ring is the owner's own */
+}
+
 void *filch__runqueue_steal_half(struct filch__runqueue *victim, struct filch__runqueue *own, bool *lost) {
     int64_t head = load_acquire(&victim->head);
     int64_t tail = load_seq_cst(&victim->tail); /* PUBLISH, WAKE */

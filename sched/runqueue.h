@@ -66,6 +66,9 @@ bool filch__runqueue_push(struct filch__runqueue *queue, void *item);
 /* The oldest item, or NULL. */
 void *filch__runqueue_pop(struct filch__runqueue *queue);
 
+/* What pop would return now, or NULL: a glance, by the owner. Others may take it at any time, and it may be gone. */
+const void *filch__runqueue_glance(struct filch__runqueue *queue);
+
 /*
  * Takes the older half of `victim`'s items (at least one, at most 64): returns the oldest, and puts the others into
  * `own`. NULL where there was nothing. `*lost` is set where another consumer was faster.

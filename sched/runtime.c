@@ -9,7 +9,7 @@
  *
  * Edges
  *   KNOWN   a spare is made: worker_known (seq_cst)  -> whoever looks at all workers: worker_known (seq_cst)
- *   BEGUN   a worker's thread: thread_number (release)  -> the monitor: thread_number (acquire)   carries its clock
+ *   BEGUN   a worker's thread: thread_number (release)  -> who looks at it: thread_number (acquire)   carries its clock
  *   QUIET   a task's end: its worker's `completed` (release) -> shutdown (acquire)   carries all the task did
  */
 #include <filch/runtime.h>
@@ -35,11 +35,13 @@
 #define BLOCKING_THREADS_DEFAULT 64
 #define SIMULATED_WORKERS 2 /* by default: the number of processors is the machine's */
 
-/* The schedule explorer has no clock that the monitor could go by. */
+/* The schedule explorer has no clock that the monitor could go by, and its threads have none. */
 #ifdef FILCH_EXPLORE
 #define MONITOR_POSSIBLE false
+#define THREADS_HAVE_CLOCKS false
 #else
 #define MONITOR_POSSIBLE true
+#define THREADS_HAVE_CLOCKS true
 #endif
 
 /* ------------------------------------------------------------------------------------------------------- making */
@@ -131,7 +133,7 @@ static void *worker_thread(void *argument) {
     if (!worker->simulated)
         prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
     filch__timers_saw(&worker->timers, filch__clock_now());
-    if (worker->runtime->monitor.on) {
+    if (THREADS_HAVE_CLOCKS && !worker->simulated) {
         pthread_getcpuclockid(pthread_self(), &worker->processor_clock);
         store_release(&worker->thread_number, gettid()); /* BEGUN */
     }

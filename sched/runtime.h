@@ -24,6 +24,7 @@ struct filch_runtime {
     unsigned stack_class;
     filch_poller poller_wish;
     uint32_t process;      /* the number of the one it was made in: sched/child.h */
+    uint32_t namesake;     /* from 1: tells those of the same name apart, while they live: sched/quit.c */
     ATOMIC(bool) closable; /* membarrier(2) is to be had, and lists may be private; once false, for good */
     struct filch__worker *workers;
     uint64_t seed;

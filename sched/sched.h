@@ -56,6 +56,12 @@ static force_inline void filch__spend(void) {
     if (likely(here->region != NULL) && unlikely(--here->budget <= 0)) filch__spend_last();
 }
 
+/*
+ * A hint, before a system call that takes a while. What will be touched after it, the caller's scope and the strand that
+ * this worker goes on with next, is in no near cache any more where there are a thousand of them.
+ */
+void filch__prefetch_next(void);
+
 /* As filch__choose, for any caller. */
 uint32_t filch__choose_here(enum filch__choice kind, uint32_t count);
 

@@ -81,6 +81,8 @@ struct filch__worker {
     ATOMIC(uint64_t) yields;
     ATOMIC(uint64_t) switches;
     ATOMIC(uint64_t) sleeps;
+    ATOMIC(uint64_t) looks;  /* times that it has looked or slept in the poller */
+    ATOMIC(uint64_t) events; /* that it has fetched there */
 
     struct filch__runqueue runqueue;
 
@@ -91,6 +93,7 @@ struct filch__worker {
     ATOMIC(uint32_t) wake cache_aligned; /* 1: somebody has woken it */
     ATOMIC(bool) polls;                  /* it sleeps in the poller, or is about to. Written by itself */
     bool listed;                         /* among the sleepers */
+    ATOMIC(uint64_t) wakes;              /* times that somebody has woken it. Anyone reads */
     struct filch__worker *sleeper_next, *sleeper_prev;
 
     struct filch__timers timers; /* any worker, under its lock */
@@ -100,8 +103,9 @@ struct filch__worker {
     ATOMIC(bool) dismissed;               /* a spare that is to retire at a turn. Written under the idle lock */
     ATOMIC(uint32_t) blocks;              /* it is between filch_block_begin and _end */
     clockid_t processor_clock;            /* of its thread, which writes it at its start */
-    ATOMIC(int) thread_number;            /* gettid(2); 0: it has not begun */
+    ATOMIC(int) thread_number;            /* gettid(2); 0: it has not begun, or is simulated */
     struct filch__watch watch;            /* the monitor only */
+    ATOMIC(uint64_t) hogs;                /* the monitor writes, anyone reads: times that it stood still in the way */
     ATOMIC(uint32_t) hog_turn;            /* the monitor writes: the turn of a hog that is to tell of itself */
     ATOMIC(uint32_t) tell;                /* 1: whatever it runs is to tell of itself, for a dump */
 

@@ -13,6 +13,7 @@
 #include <filch/fork.h>
 #include <filch/future.h>
 #include <filch/local.h>
+#include <filch/metrics.h>
 #include <filch/mutex.h>
 #include <filch/once.h>
 #include <filch/parallel.h>

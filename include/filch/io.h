@@ -6,6 +6,7 @@
 #include <filch/address.h>
 #include <filch/fd.h>
 #include <filch/file.h>
+#include <filch/metrics_serve.h>
 #include <filch/pair.h>
 #include <filch/process.h>
 #include <filch/resolve.h>

@@ -40,6 +40,11 @@ static inline void run_with(unsigned workers, filch_fn *fn, void *arg) {
     check_int(filch_run(fn, arg, &(filch_options){.workers = workers}), 0);
 }
 
+/* Likewise without a monitor, which opens files under /proc now and then: for who counts on there being no descriptor. */
+static inline void run_unwatched(unsigned workers, filch_fn *fn, void *arg) {
+    check_int(filch_run(fn, arg, &(filch_options){.workers = workers, .no_monitor = true}), 0);
+}
+
 /* Starts `fn(arg)` as a task, whose handle is the caller's. */
 static inline filch_task *start(filch_fn *fn, void *arg) {
     filch_task *task;

@@ -191,6 +191,6 @@ TEST(fd_failure, without_numbers_for_the_poller_nothing_is_adopted_until_there_a
     limit.rlim_cur = 200;
     check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
     check_int(setenv("FILCH_POLLER", "epoll", 1), 0); /* io_uring needs one */
-    run_with(1, adopt_without_numbers, NULL);
-    run_with(4, adopt_without_numbers, NULL);
+    run_unwatched(1, adopt_without_numbers, NULL);
+    run_unwatched(4, adopt_without_numbers, NULL);
 }

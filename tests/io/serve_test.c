@@ -439,9 +439,7 @@ static int run_short(void *arg) {
 }
 
 TEST(serve, without_descriptors_it_waits_and_goes_on) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(run_short, NULL);
+    run_scarce(run_short, NULL);
 }
 
 static int run_out_of_memory(void *arg) {

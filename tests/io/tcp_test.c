@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "io/happy_eyeballs.h"
@@ -458,9 +459,7 @@ static int accept_without_descriptors(void *arg) {
 }
 
 TEST(tcp, without_a_descriptor_an_accept_sleeps_counts_and_goes_on_when_there_is_one) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(accept_without_descriptors, NULL);
+    run_scarce(accept_without_descriptors, NULL);
 }
 
 static int count_attempts(void *arg) {
@@ -481,9 +480,7 @@ static int count_attempts(void *arg) {
 }
 
 TEST(tcp, an_accept_without_a_descriptor_does_not_spin) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(count_attempts, NULL);
+    run_scarce(count_attempts, NULL);
 }
 
 static int connect_without_descriptors(void *arg) {
@@ -501,9 +498,7 @@ static int connect_without_descriptors(void *arg) {
 }
 
 TEST(tcp, without_a_descriptor_nothing_is_opened) {
-    struct rlimit limit = {.rlim_cur = 256, .rlim_max = 256};
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    run_clean(connect_without_descriptors, NULL);
+    run_scarce(connect_without_descriptors, NULL);
 }
 
 /* One system call after the other fails, on both sides. Nothing hangs, and nothing is left open. */
@@ -941,4 +936,91 @@ TEST(tcp, a_thousand_connections_at_once) {
     int before = open_fds();
     run_with(2, be_many, NULL);
     check_int(open_fds(), before);
+}
+
+/* Ten thousand on each side, which is more than one process may have on many a system: the clients are another. */
+#if defined(FILCH_TSAN) || defined(FILCH_ASAN)
+enum { CROWD = 2000 };
+#else
+enum { CROWD = 10000 };
+#endif
+
+struct crowd {
+    filch_address address;
+    filch_fd listener;
+    int port[2]; /* the server's address goes through this pipe */
+};
+
+static int meet(void *arg) {
+    struct client *client = arg;
+    filch_fd fd;
+    char byte = (char)client->number, answer;
+    check_int(filch_tcp_connect_address(&fd, &client->address, NULL, FILCH_NEVER), 0);
+    atomic_fetch_add(client->together, 1);
+    while (atomic_load(client->together) < CROWD) filch_sleep(FILCH_MS(5));
+    check_int(filch_fd_write_all(fd, &byte, 1, NULL, FILCH_NEVER), 0);
+    check_int(filch_fd_read(fd, &answer, 1, FILCH_NEVER), 1);
+    check_int(answer, byte);
+    return filch_fd_close(fd);
+}
+
+static int be_the_crowd(void *arg) {
+    static struct client clients[CROWD];
+    struct crowd *crowd = arg;
+    filch_scope scope;
+    atomic_int together = 0;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < CROWD; i++) {
+        clients[i] = (struct client){crowd->address, &together, i};
+        check_int(filch_scope_spawn(&scope, NULL, meet, &clients[i], NULL), 0);
+    }
+    return filch_scope_close(&scope);
+}
+
+static int serve_one(filch_fd fd, const filch_address *peer, void *arg) {
+    (void)peer, (void)arg;
+    return echo(&fd);
+}
+
+static int stop_after_all(void *arg) {
+    filch_server *server = arg;
+    while (filch_server_counts(server).finished < CROWD) filch_sleep(FILCH_MS(5));
+    filch_server_stop(server);
+    return 0;
+}
+
+static int serve_the_crowd(void *arg) {
+    struct crowd *crowd = arg;
+    static filch_server server;
+    crowd->listener = listen_here(&crowd->address);
+    check(write(crowd->port[1], &crowd->address, sizeof crowd->address) == (ssize_t)sizeof crowd->address);
+    filch_task *stopper = start(stop_after_all, &server);
+    check_int(filch_serve(crowd->listener, serve_one, NULL, &(filch_serve_options){.server = &server}), 0);
+    check_int(result_of(stopper), 0);
+    check_int(filch_server_counts(&server).failed, 0);
+    filch_fd_close(crowd->listener);
+    return 0;
+}
+
+TEST(tcp, ten_thousand_connections_at_once) {
+    struct rlimit limit;
+    struct crowd crowd;
+    int status = -1;
+    check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    check(limit.rlim_cur > CROWD + 100);
+    check_int(pipe(crowd.port), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool told = read(crowd.port[0], &crowd.address, sizeof crowd.address) == (ssize_t)sizeof crowd.address;
+        _exit(told && filch_run(be_the_crowd, &crowd, &(filch_options){.workers = 2}) == 0 ? 0 : 1);
+    }
+    int before = open_fds();
+    run_with(2, serve_the_crowd, &crowd);
+    check_int(open_fds(), before);
+    check(waitpid(child, &status, 0) == child);
+    check_int(status, 0);
+    close(crowd.port[0]);
+    close(crowd.port[1]);
 }
