@@ -35,6 +35,13 @@ void filch__runtimes_remove(struct filch_runtime *runtime) {
     while (load_seq_cst(&visits) > 0) sched_yield(); /* VISIT */
 }
 
+/* There is one thread. */
+void filch__runtimes_forget(void) {
+    for (unsigned i = 0; i < RUNTIMES_MAX; i++) store_relaxed(&table[i], NULL);
+    store_relaxed(&visits, 0);
+    store_relaxed(&asked, 0);
+}
+
 int filch__runtimes_each(int (*visit)(struct filch_runtime *runtime, void *arg), void *arg) {
     int answer = 0;
     add_seq_cst(&visits, 1); /* VISIT */
