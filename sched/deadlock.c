@@ -34,9 +34,15 @@ static void tell(struct filch_runtime *runtime, const char *what) {
     if (runtime->on_deadlock == FILCH_DEADLOCK_ABORT) abort();
 }
 
+/* relaxed: a glance; who is idle among them ends in a while */
+static bool has_helpers(struct filch_runtime *runtime) {
+    struct filch__blocking *blocking = &runtime->blocking;
+    return load_relaxed(&blocking->calls.threads) > 0 || load_relaxed(&blocking->look_ups.threads) > 0;
+}
+
 /* Nothing of the runtime's own will ever wake anybody. */
 static bool nothing_will_come(struct filch_runtime *runtime) {
-    if (load_acquire(&runtime->poller) != NULL || runtime->blocking.calls.threads > 0) return false;
+    if (load_acquire(&runtime->poller) != NULL || has_helpers(runtime)) return false;
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         if (filch__timers_earliest(&filch__runtime_worker(runtime, i)->timers) != INT64_MAX) return false;
@@ -63,5 +69,7 @@ int64_t filch__deadlock_look(struct filch_runtime *runtime) {
     monitor->deadlock_pause_ns = monitor->deadlock_pause_ns == 0 ? PAUSE_NS_MIN : 2 * monitor->deadlock_pause_ns;
     if (monitor->deadlock_pause_ns > PAUSE_NS_MAX) monitor->deadlock_pause_ns = PAUSE_NS_MAX;
     monitor->deadlock_next_ns = now_ns + monitor->deadlock_pause_ns;
-    return INT64_MAX;
+    if (!monitor->tells_rest || !has_helpers(runtime)) return INT64_MAX;
+    monitor->deadlock_looked = false; /* when they have ended, it may be one */
+    return monitor->deadlock_next_ns;
 }
