@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/assert.h"
+#include "sched/debug.h"
 #include "sched/quit.h"
 #include "sched/worker.h"
 
@@ -16,6 +17,7 @@ static void in_child(void) {
     store_relaxed(&filch__process_forks, filch__process_number() + 1);
     store_relaxed(&runtimes, 0);
     filch__runtimes_forget();
+    filch__debug_forget();
     filch__worker_set_current(NULL);
 }
 

@@ -79,9 +79,10 @@ void filch__quit_serve(void) {
 }
 
 static void watch(void) {
-    const char *wishes = getenv("FILCH_DEBUG");
+    struct filch__debug debug = {0};
     struct sigaction now;
-    if (wishes != NULL && strstr(wishes, "noquit") != NULL) return;
+    filch__debug_of_environment(&debug);
+    if (debug.checks & CHECK_NO_QUIT) return;
     if (sigaction(SIGQUIT, NULL, &now) != 0 || (now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL) return;
     filch__hog_prepare(); /* loads what unwinds: not when memory or locks are at their end */
     int restart =
