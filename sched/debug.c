@@ -37,7 +37,8 @@ static const struct word {
     {"held", CHECK_HELD, "a task ends and holds a mutex, or a lock to write"},
     {"never-awaited", CHECK_AWAITED, "the runtime ends, and there are results that nobody has asked for"},
     {"channels", CHECK_CHANNELS, "the runtime ends, and channels are left; values are lost with one"},
-    {"foreign-lock", CHECK_FOREIGN, "a task waits while it holds a pthread mutex; needs libfilch-debug.so"},
+    {"foreign-lock", CHECK_FOREIGN | CHECK_FOREIGN_BY_NAME,
+     "a task waits while it holds a pthread mutex; needs libfilch-debug.so"},
     {"wrong-thread", CHECK_THREAD, "a call that is for tasks is made by a thread that runs none"},
     {"errno", CHECK_ERRNO, "errno is 987588 after each wait that let others run"},
     {"io", CHECK_IO, "not a check: what descriptors are watched by, and why"},
@@ -130,7 +131,7 @@ void filch__debug_begin(struct filch_runtime *runtime) {
     if ((checks & CHECK_ALL) == 0) return;
     filch__hog_prepare(); /* the first backtrace loads what unwinds: not on a task's stack */
     or_seq_cst(&filch__debug_checks, checks);
-    if (checks & CHECK_FOREIGN) filch__foreign_prepare();
+    if (checks & CHECK_FOREIGN) filch__foreign_prepare(checks & CHECK_FOREIGN_BY_NAME);
 }
 
 /* Tasks that are alike: told in one line. */

@@ -34,6 +34,7 @@ enum filch__check {
     CHECK_IO = 512, /* not one of all, as the rest */
     CHECK_NO_QUIT = 1024,
     CHECK_HELP = 2048,
+    CHECK_FOREIGN_BY_NAME = 4096, /* by its own word: where its library is not there, that is told */
 };
 
 /* What is done about a call that closes a circle. */

@@ -21,15 +21,19 @@ static void prepare(void) {
     filch_debug_locks_fn *locks;
     *(void **)&locks = dlsym(RTLD_DEFAULT, "filch_debug_locks");
     if (locks != NULL) next_held = locks(FILCH_DEBUG_LOCKS_VERSION, self);
-    if (next_held != NULL) return;
+}
+
+static void tell_of_lack(void) {
     static const char line[] = "filch: foreign-lock: libfilch-debug.so is not there, or is another version's; run the "
                                "program with LD_PRELOAD=libfilch-debug.so\n";
     ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
     (void)ignored;
 }
 
-void filch__foreign_prepare(void) {
+void filch__foreign_prepare(bool wanted) {
+    static pthread_once_t told = PTHREAD_ONCE_INIT;
     pthread_once(&prepared, prepare);
+    if (next_held == NULL && wanted) pthread_once(&told, tell_of_lack);
 }
 
 static void tell(struct filch_runtime *runtime, const struct filch__witness *witness,

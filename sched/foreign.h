@@ -10,8 +10,8 @@
 
 struct filch__waiter;
 
-/* Looks for the library, and tells where it is not there. Once is enough. */
-void filch__foreign_prepare(void);
+/* Looks for the library; where it is not there, says so if that is `wanted`. */
+void filch__foreign_prepare(bool wanted);
 
 /* The calling task is about to give its worker up, for `reason`: tells of the locks that it has taken, each once. */
 void filch__foreign_look(const char *reason, const void *object);
