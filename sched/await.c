@@ -79,7 +79,7 @@ static inline bool belong_together(void *word, struct filch_task *task) {
  * Calls a task that nobody has begun right here, if it is the youngest of the worker's deque. The link from the awaiter
  * to it comes first: who cancels the awaiter later follows it, and who did so earlier is seen here.
  */
-static bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result) {
+static force_inline bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result) {
     struct filch__hot *hot = &worker->deque.hot;
     void *region = hot->region;
     if (unlikely(region == NULL || !belong_together(region, task))) return false;

@@ -59,7 +59,7 @@ static inline void show_parked(struct filch__worker *worker, struct filch__waite
 }
 
 /* The worker's first act on the stack it has arrived on: disposes of what it left. */
-static void land(struct filch__worker *worker, void *context) {
+static force_inline void land(struct filch__worker *worker, void *context) {
     filch__context_take_over(worker);
     struct filch__waiter *left = worker->left;
     switch (worker->landing) {

@@ -392,7 +392,7 @@ uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
 /* ------------------------------------------------------------------------------------------------------------ close */
 
 /* Where circles are looked for: a member may wait for what the caller holds. */
-static void park_noted(struct filch_scope *scope, struct filch__waiter *waiter) {
+static never_inline void park_noted(struct filch_scope *scope, struct filch__waiter *waiter) {
     struct filch_task *task = filch_self();
     bool is_child = (uintptr_t)filch__here()->region & REGION_CHILD;
     uintptr_t who = (uintptr_t)task | (is_child ? REGION_CHILD : 0);

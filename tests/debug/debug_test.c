@@ -397,6 +397,35 @@ TEST(debug, reports_go_to_a_function_of_the_programs) {
     tells_nothing(run_with_a_callback, NULL);
 }
 
+static int wait_in_vain(void *arg) {
+    return filch_event_wait(arg, FILCH_NEVER) == -ECANCELED ? 0 : 1;
+}
+
+static atomic_bool deadlock_is_told;
+
+static void note_deadlock(const filch_report *report, void *arg) {
+    must(strcmp(report->check, "deadlock") == 0 && report->length == strlen(report->text));
+    must(strstr(report->text, "filch: deadlock: all tasks wait") == report->text);
+    must(strstr(report->text, "\"vain\": waits for event ") != NULL);
+    (void)arg;
+    atomic_store(&deadlock_is_told, true);
+}
+
+static void run_in_vain(void) {
+    filch_runtime *runtime;
+    filch_event event = FILCH_EVENT_INIT;
+    filch_options options = {.workers = 2, .debug = "deadlock", .on_report = note_deadlock};
+    must(filch_runtime_create(&runtime, &options) == 0);
+    must(filch_runtime_spawn(runtime, NULL, wait_in_vain, &event, &(filch_task_options){.name = "vain"}) == 0);
+    while (!atomic_load(&deadlock_is_told)) usleep(1000);
+    filch_runtime_cancel(runtime);
+    must(filch_runtime_destroy(runtime) == 0);
+}
+
+TEST(debug, a_deadlock_goes_there_as_well) {
+    tells_nothing(run_in_vain, NULL);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- simulated */
 
 static int do_wrong(void *arg) {
