@@ -212,7 +212,7 @@ static void tell_forgotten(struct filch_runtime *runtime) {
 void filch__debug_end(struct filch_runtime *runtime) {
     uint32_t checks = runtime->debug.checks;
     if (checks & CHECK_AWAITED) tell_forgotten(runtime);
-    if (checks & (CHECK_CHANNELS | CHECK_AWAITED)) filch__ledger_end(runtime);
+    if (checks & CHECK_ALL) filch__ledger_end(runtime);
 }
 
 void filch__debug_forget(void) {

@@ -207,15 +207,22 @@ static void compose(struct filch__complaint *complaint, const struct entry *list
     filch__complaint_frames(complaint, witness->frames, witness->depth);
 }
 
+/* Locks have been told of when their tasks ended. */
+static bool is_told(const struct entry *entry) {
+    if (entry->kind == HELD_LOCK) return false;
+    return entry->kind != OPENED_SCOPE || runtime_has(entry->runtime, CHECK_AWAITED);
+}
+
 void filch__ledger_end(struct filch_runtime *runtime) {
     for (;;) {
         struct filch__complaint complaint;
         filch__lock_take(&lock);
         struct entry *list = take_alike(runtime);
-        if (list != NULL && list->kind != HELD_LOCK) compose(&complaint, list);
+        bool told = list != NULL && is_told(list);
+        if (told) compose(&complaint, list);
         filch__lock_leave(&lock);
         if (list == NULL) return;
-        if (list->kind != HELD_LOCK) filch__complaint_send(&complaint);
+        if (told) filch__complaint_send(&complaint);
         for (struct entry *next; list != NULL; list = next) {
             next = list->next;
             put(list);

@@ -32,7 +32,7 @@ void filch__ledger_destroyed(const void *chan, size_t values);
 void filch__ledger_opened(const void *scope, struct filch_runtime *runtime);
 void filch__ledger_closed(const void *scope);
 
-/* The runtime ends: tells of what is left. */
+/* The runtime ends: tells of what is left, where that is asked for, and forgets it. */
 void filch__ledger_end(struct filch_runtime *runtime);
 
 /* In the child of a fork. */

@@ -13,7 +13,8 @@
  *     mutex-cycle, =fail, =abort a call is about to wait for a lock and so closes a circle of tasks that wait for one
  *                                another: at once. With fail it answers -EDEADLK in place of waiting, with abort the
  *                                process aborts
- *     held                       a task ends, and holds a mutex or the writer's side of a lock
+ *     held                       a task ends, and holds a mutex or the writer's side of a lock, which it has not taken by
+ *                                a try
  *     never-awaited              the runtime ends, and tasks have ended whose results nobody has asked for; or scopes are
  *                                open that threads have opened
  *     channels                   the runtime ends, and channels that its tasks have made are left; or one is destroyed with
