@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc/heap.h"
 #include "base/clock.h"
 #include "base/lock.h"
 #include "sched/region.h"
@@ -18,14 +17,8 @@ enum {
     WHO_THREAD = 4,
 };
 
-/* A step of the way: somebody who waits, by a note, or a task that calls another in place. */
-struct step {
-    uintptr_t who;
-    const struct filch__circle_note *note; /* NULL: it calls in place */
-};
-
 struct way {
-    struct step steps[STEPS_MAX];
+    const struct filch__circle_note *notes[STEPS_MAX];
     unsigned length;
 };
 
@@ -60,17 +53,10 @@ static struct filch_task *task_of(uintptr_t who) {
     return who & WHO_THREAD ? NULL : (struct filch_task *)(who & ~(uintptr_t)WHO_CHILD);
 }
 
-/* Whom the task calls in place, or 0. Its record stays one, and if the one that it calls does not run, so does the call. */
-static uintptr_t called_by(uintptr_t who) {
-    struct filch_task *task = task_of(who);
-    if (task == NULL) return 0;
-    uintptr_t word = load_acquire(&task->wait);
-    if ((word & WAIT_WORD) != WAIT_WORD || !(word & WAIT_IN_PLACE)) return 0;
-    return word & ~(WAIT_IN_PLACE | WAITER_BITS);
-}
-
-/* Whether who closes `scope` waits for the end of `who`, one that has a note: a member of it, or of a scope that is closed
- * by a member, and so on. */
+/*
+ * Whether who closes `scope` waits for the end of `who`, one that has a note: a member of it, or of a scope that is closed
+ * by a member, and so on.
+ */
 static bool is_within(uintptr_t who, const void *scope) {
     struct filch_task *task = task_of(who);
     for (unsigned depth = 0; task != NULL && depth < STEPS_MAX; depth++) {
@@ -84,33 +70,27 @@ static bool is_within(uintptr_t who, const void *scope) {
     return false;
 }
 
-static bool add(struct way *way, uintptr_t who, const struct filch__circle_note *note) {
+/* False: a circle that others have closed, or too long a way. */
+static bool add(struct way *way, const struct filch__circle_note *note) {
     for (unsigned i = 0; i < way->length; i++) {
-        if (way->steps[i].who == who) return false; /* a circle that others have closed */
+        if (way->notes[i] == note) return false;
     }
     if (way->length == STEPS_MAX) return false;
-    way->steps[way->length++] = (struct step){who, note};
+    way->notes[way->length++] = note;
     return true;
 }
 
 /*
- * Goes from `note` to whom it waits for, and on, up to `end`. The last step waits for that. At a scope, which is held by all
- * its members, it goes on only if `end` is one of them.
+ * Goes from `note` to whom it waits for, and on, up to `end`, for which the last of the way waits. At a scope, which is held
+ * by all its members, it goes on only if `end` is one of them.
  */
 static bool leads_to(struct way *way, const struct filch__circle_note *note, uintptr_t end) {
-    uintptr_t who = note->who;
-    while (add(way, who, note)) {
-        if (note == NULL) {
-            who = called_by(who);
-        } else if (note->holder != NULL) {
-            who = note->holder(note->object);
-        } else {
-            return is_within(end, note->object);
-        }
+    while (note != NULL && add(way, note)) {
+        if (note->holder == NULL) return is_within(end, note->object);
+        uintptr_t who = note->holder(note->object);
         if (who == end) return true;
         if (who == 0 || who & WHO_CHILD) return false;
         note = find(who);
-        if (note == NULL && called_by(who) == 0) return false;
     }
     return false;
 }
@@ -123,7 +103,7 @@ static bool may_end(const struct filch__circle_note *note) {
 
 static bool holds_up(const struct way *way) {
     for (unsigned i = 0; i < way->length; i++) {
-        if (way->steps[i].note != NULL && may_end(way->steps[i].note)) return false;
+        if (may_end(way->notes[i])) return false;
     }
     return true;
 }
@@ -136,7 +116,7 @@ static bool find_circle(struct way *way, const struct filch__circle_note *note) 
         for (const struct filch__circle_note *other = chains[i]; other != NULL; other = other->next) {
             if (other == note || !is_within(other->who, note->object)) continue;
             way->length = 0;
-            if (add(way, note->who, note) && leads_to(way, other, note->who) && holds_up(way)) return true;
+            if (add(way, note) && leads_to(way, other, note->who) && holds_up(way)) return true;
         }
     }
     return false;
@@ -144,21 +124,8 @@ static bool find_circle(struct way *way, const struct filch__circle_note *note) 
 
 /* ------------------------------------------------------------------------------------------------------------ telling */
 
-static void name_task(struct filch__complaint *complaint, uintptr_t who) {
-    struct filch__witness witness;
-    filch__witness_of_task(&witness, task_of(who));
-    filch__complaint_who(complaint, &witness);
-    filch__complaint_spawned(complaint, &witness);
-}
-
-static void tell_step(struct filch__complaint *complaint, const struct step *step) {
-    const struct filch__circle_note *note = step->note;
+static void tell_note(struct filch__complaint *complaint, const struct filch__circle_note *note) {
     filch__complaint_say(complaint, "    ");
-    if (note == NULL) {
-        name_task(complaint, step->who);
-        filch__complaint_say(complaint, ": calls the next in place, which it awaits\n");
-        return;
-    }
     filch__complaint_who(complaint, &note->witness);
     filch__complaint_spawned(complaint, &note->witness);
     filch__complaint_say(complaint, ": waits for %s %p%s, at\n", note->what, note->object,
@@ -174,7 +141,7 @@ static void compose(struct filch__complaint *complaint, const struct way *way, c
     filch__complaint_say(
         complaint, " closes a circle of %u by waiting for %s %p: each waits for the next, the last for the first\n",
         way->length, note->what, note->object);
-    for (unsigned i = 0; i < way->length; i++) tell_step(complaint, &way->steps[i]);
+    for (unsigned i = 0; i < way->length; i++) tell_note(complaint, way->notes[i]);
 }
 
 /* ------------------------------------------------------------------------------------------------------ enter and leave */
@@ -182,7 +149,7 @@ static void compose(struct filch__complaint *complaint, const struct way *way, c
 /* The runtime whose options say what is done: the caller's, or where that is none, that of the first on the way. */
 static struct filch_runtime *whose(const struct way *way) {
     for (unsigned i = 0; i < way->length; i++) {
-        struct filch_task *task = task_of(way->steps[i].who);
+        struct filch_task *task = task_of(way->notes[i]->who);
         if (task != NULL) return task->runtime;
     }
     return NULL;
