@@ -190,6 +190,26 @@ SMALL_SCENARIO(runqueue_small_plural, "another comes, robs and goes, while the o
     settle(first, 1);
 }
 
+static ATOMIC(uint32_t) sleeping; /* what the idle word is to the queues */
+static bool saw;
+
+static void lie_down_and_look(void *arg) {
+    (void)arg;
+    store_seq_cst(&sleeping, 1);
+    saw = filch__runqueue_length(&queues[0]) > 0;
+}
+
+SMALL_SCENARIO(runqueue_small_overseen, "who pushes sees that a thief sleeps, or that one sees the item") {
+    begin_with(0, 1);
+    sleeping = 0;
+    unsigned thief = explore_start(lie_down_and_look, NULL);
+    push_one();
+    bool told = load_seq_cst(&sleeping) != 0;
+    explore_join(thief);
+    if (!told && !saw) explore_fail("the push was neither seen nor told");
+    settle(thief, 0);
+}
+
 /* -------------------------------------------------------------------------------------------------------- inject */
 
 static struct filch__inject inject;
@@ -229,4 +249,43 @@ SCENARIO(inject, "two producers and two takers of the inject queue") {
     while (take_injected() != 0) continue;
     check_all_taken();
     explore_check(filch__inject_length(&inject) == 0);
+}
+
+static void lie_down_and_look_there(void *arg) {
+    (void)arg;
+    store_seq_cst(&sleeping, 1);
+    saw = filch__inject_length(&inject) > 0;
+}
+
+SMALL_SCENARIO(inject_small_overseen, "who injects sees that a thief sleeps, or that one sees the item") {
+    forget();
+    filch__inject_init(&inject);
+    pushed = 1;
+    sleeping = 0;
+    unsigned thief = explore_start(lie_down_and_look_there, NULL);
+    explore_plain_write(&payload[1], sizeof payload[1]);
+    filch__inject_push(&inject, item_of_task(&tasks[1]));
+    bool told = load_seq_cst(&sleeping) != 0;
+    explore_join(thief);
+    if (!told && !saw) explore_fail("the push was neither seen nor told");
+    explore_check(take_injected() == 1);
+}
+
+static void inject_first(void *arg) {
+    (void)arg;
+    explore_plain_write(&payload[1], sizeof payload[1]);
+    filch__inject_push(&inject, item_of_task(&tasks[1]));
+}
+
+SMALL_SCENARIO(inject_small, "two inject one item each, and one of them takes one") {
+    forget();
+    filch__inject_init(&inject);
+    pushed = 2;
+    unsigned other = explore_start(inject_first, NULL);
+    explore_plain_write(&payload[2], sizeof payload[2]);
+    filch__inject_push(&inject, item_of_task(&tasks[2]));
+    explore_check(take_injected() != 0);
+    explore_join(other);
+    while (take_injected() != 0) continue;
+    check_all_taken();
 }

@@ -140,13 +140,6 @@ SCENARIO(idle_apart, "a task spawns two with some time between them: the last se
     explore_check(done == 2);
 }
 
-BOUNDED_SCENARIO(idle_small_inject, "a task comes from outside while the only worker goes to sleep", 2) {
-    begin_with_seed(1, 1);
-    inject_one((void *)(uintptr_t)count_one);
-    end();
-    explore_check(done == 1);
-}
-
 static struct filch__waiter *ATOMIC(shown); /* a waiter for others to wake */
 
 static int show_and_meet(void *arg) {
