@@ -114,11 +114,14 @@ int explore_litmus(void);
 
 /*
  * Weakens each order in the library's functions (in those whose names begin with `only`, if that is not NULL) by a step,
- * and looks for a scenario that notices, for so many seconds each. Writes a line for each, as in orders.txt.
+ * and looks for a scenario that notices (among those whose names begin with `in`), for so many seconds each. Writes a line for each, as in orders.txt.
  */
-void explore_weaken(const char *only, double seconds);
+void explore_weaken(const char *only, const char *in, double seconds);
 
-/* Whether each order is in the file, and the scenario named there notices when it is weakened. Returns how many fail. */
+/*
+ * Whether each order of the functions that the file names is in it, and the scenario named there notices when it is
+ * weakened. Returns how many fail.
+ */
 int explore_orders(const char *file, double seconds);
 
 /* Once, before the first schedule. */

@@ -90,12 +90,19 @@ BOUNDED_SCENARIO(idle_small_private, "a worker spawns, in a list that is private
     explore_join(sleeper);
 }
 
-BOUNDED_SCENARIO(idle_small_close, "a worker spawns and makes its list private while the other goes to sleep", 1) {
+/* Spawns as a task would; perhaps the worker's list is private afterwards. */
+static void push_item(unsigned number) {
+    workers[0].calm = 1000;
+    if (filch__deque_push(&workers[0].deque, new_item(number))) filch__worker_pushed(&workers[0]);
+}
+
+BOUNDED_SCENARIO(idle_small_close, "a worker makes its list private, and spawns there, while the other goes to sleep",
+                 1) {
     begin(2, true);
     filch__deque_share(&workers[0].deque);
     unsigned sleeper = start_to_find(1);
-    workers[0].calm = 1000;
-    if (filch__deque_push(&workers[0].deque, new_item(0))) filch__worker_pushed(&workers[0]);
+    push_item(1);
+    if (filch__deque_pop(&workers[0].deque) != NULL) push_item(2);
     explore_join(sleeper);
 }
 

@@ -24,7 +24,7 @@ int explore_mutant;
 static struct {
     uint64_t seed, schedules;
     double seconds;
-    const char *only, *mutant, *orders;
+    const char *only, *mutant, *orders, *in;
     unsigned memories; /* a bit for each */
     int preemptions;
     bool trace, list, all_mutants, litmus, exhaust, weaken;
@@ -36,6 +36,8 @@ static const char usage[] =
     "usage: explore [--list] [--only SCENARIO] [--memory sc|tso|c11] [--seed N] [--schedules N] [--seconds N] "
     "[--trace]\n"
     "               [--mutant NAME | --mutants]\n"
+    "       explore --litmus | --exhaust [--only SCENARIO] [--preemptions N] [--schedules N]\n"
+    "       explore --weaken [--only FUNCTION] [--in SCENARIO] [--seconds N] | --orders FILE\n"
     "  --only       the scenarios whose names begin so\n"
     "  --memory     that memory model alone; without it, all in turn\n"
     "  --seed       of the first schedule of each scenario; the next has the next number\n"
@@ -43,7 +45,13 @@ static const char usage[] =
     "  --seconds    in all, shared among the scenarios\n"
     "  --trace      writes each event to standard error\n"
     "  --mutant     with that bug planted: exit status 1 is a success\n"
-    "  --mutants    plants each bug in turn; fails if one is not found\n";
+    "  --mutants    plants each bug in turn; fails if one is not found\n"
+    "  --litmus     the tests of the model c11\n"
+    "  --exhaust    goes through all executions of the small scenarios, under c11\n"
+    "  --weaken     weakens each memory order of the functions whose names begin so, for so many seconds at most, "
+    "until\n"
+    "               a scenario whose name begins so notices\n"
+    "  --orders     checks what --weaken has written\n";
 
 static double seconds_now(void) {
     struct timespec time;
@@ -228,6 +236,8 @@ static void read_options(int count, char **arguments) {
             options.seed = strtoull(arguments[++i], NULL, 0);
         else if (strcmp(name, "--schedules") == 0)
             options.schedules = strtoull(arguments[++i], NULL, 0);
+        else if (strcmp(name, "--in") == 0)
+            options.in = arguments[++i];
         else if (strcmp(name, "--orders") == 0)
             options.orders = arguments[++i];
         else if (strcmp(name, "--preemptions") == 0)
@@ -252,7 +262,7 @@ int main(int count, char **arguments) {
     }
     explore_begin();
     if (options.weaken) {
-        explore_weaken(options.only, options.seconds);
+        explore_weaken(options.only, options.in, options.seconds);
         return 0;
     }
     if (options.orders != NULL) return explore_orders(options.orders, options.seconds) != 0;

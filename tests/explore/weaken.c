@@ -98,12 +98,13 @@ static void number_sites(void) {
     }
 }
 
-/* Runs each scenario for a while, to learn of the accesses in the sources and of who makes them. */
-static void find_sites(void) {
+/* Runs each scenario (of those whose names begin with `in`, if that is not NULL) for a while, to learn of the accesses in the sources and of who makes them. */
+static void find_sites(const char *in) {
     struct explore_settings settings = {.memory = MEMORY_SC, .visit = visit};
     uint64_t steps = 0;
     scenario_index = 0;
     for (const struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next, scenario_index++) {
+        if (in != NULL && strncmp(at->name, in, strlen(in)) != 0) continue;
         for (uint64_t seed = 1; seed <= VISIT_SCHEDULES; seed++) explore_run(at, &settings, seed, &steps);
     }
     number_sites();
@@ -171,8 +172,8 @@ static void describe(char text[DESCRIPTION], const struct site *site, unsigned o
     snprintf(text, DESCRIPTION, "%s %s %u %s", site->access.function, name, site->number, order_name(order));
 }
 
-void explore_weaken(const char *only, double seconds) {
-    find_sites();
+void explore_weaken(const char *only, const char *in, double seconds) {
+    find_sites(in);
     for (unsigned i = 0; i < site_count; i++) {
         if (only != NULL && strncmp(sites[i].access.function, only, strlen(only)) != 0) continue;
         unsigned order;
@@ -234,6 +235,15 @@ static bool notices(const char *name, const struct site *site, unsigned order, d
     return fails(at, site, order, seconds);
 }
 
+/* Whether the table is about the function at all. */
+static bool is_in_table(const char *function) {
+    size_t length = strlen(function);
+    for (unsigned i = 0; i < row_count; i++) {
+        if (strncmp(rows[i].text, function, length) == 0 && rows[i].text[length] == ' ') return true;
+    }
+    return false;
+}
+
 /* One weakened order against its row; what is wrong, or NULL. */
 static const char *check_row(struct row *row, const struct site *site, unsigned order, double seconds) {
     if (row == NULL) return "is not in the table";
@@ -245,9 +255,10 @@ static const char *check_row(struct row *row, const struct site *site, unsigned 
 int explore_orders(const char *file, double seconds) {
     int right = 0, wrong = 0, argued = 0;
     read_rows(file);
-    find_sites();
+    find_sites(NULL);
     for (unsigned i = 0; i < site_count; i++) {
         unsigned order;
+        if (!is_in_table(sites[i].access.function)) continue;
         for (unsigned step = 0; (order = weaker(sites[i].access.order, step)) != NO_ORDER; step++) {
             char text[DESCRIPTION];
             describe(text, &sites[i], order);
