@@ -419,16 +419,3 @@ SMALL_SCENARIO(deque_small_overseen, "shared: who pushes sees that a thief sleep
     if (!told && taken[1] == 0) explore_fail("the push was neither seen nor told");
     settle(thief, 1);
 }
-
-static void glance(void *arg) {
-    (void)arg;
-    filch__deque_prefetch(&deque);
-}
-
-SMALL_SCENARIO(deque_small_glance, "a ring of one slot grows while somebody is about to look into it") {
-    begin(false, 1);
-    push_one();
-    unsigned first = explore_start(glance, NULL);
-    push_one();
-    settle(first, 1);
-}

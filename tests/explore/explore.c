@@ -73,7 +73,7 @@ struct thread {
     bool spun;
     bool waits;                 /* has spun, and nobody has written since: it would see the same again */
     bool fresh;                 /* has spun or slept: it is to see what is the newest by now */
-    bool stale;                 /* has read since what was not the newest */
+    bool stale;                 /* has read since what was not the newest, or the clock */
     struct exhaust_access next; /* what it does when it goes on */
     /* the store buffer, oldest first */
     unsigned stores;
@@ -440,18 +440,20 @@ static unsigned access_begins(struct thread **self, const void *object, unsigned
     *self = NULL;
     if (!now.running) return 0;
     const struct explore_settings *settings = now.settings;
+    bool library = line > 0 || strncmp(function, "filch__", 7) == 0; /* the latter: its inline functions */
+    line = abs(line);
     struct explore_site site = {function, line, kind, orders[order]};
     if (kind == 'l') site.order &= ~(unsigned)ORDER_RELEASE;
     if (kind == 's') site.order &= ~(unsigned)ORDER_ACQUIRE;
-    if (settings->visit != NULL && line > 0) settings->visit(&site);
+    if (settings->visit != NULL && library) settings->visit(&site);
     if (line == settings->weakened.line && kind == settings->weakened.kind &&
         strcmp(function, settings->weakened.function) == 0) {
         site.order &= settings->weakened.order;
     }
     bool exact = site.order & ORDER_EXACT;
     struct exhaust_access next = {object, kind == 'l' ? ACCESS_READS : ACCESS_WRITES, exact};
-    *self = arrive(object, next, function, abs(line));
-    if (is_c11()) races_atomic(object, size, kind != 'l', function, abs(line));
+    *self = arrive(object, next, function, line);
+    if (is_c11()) races_atomic(object, size, kind != 'l', function, line);
     return site.order;
 }
 
@@ -619,7 +621,7 @@ bool filch__barrier_all(void) {
 }
 
 int64_t filch__clock_now(void) {
-    if (now.running) arrive(NULL, (struct exhaust_access){0}, __func__, __LINE__);
+    if (now.running) arrive(NULL, (struct exhaust_access){0}, __func__, __LINE__)->stale = true;
     return now.clock_ns += CLOCK_TICK_NS;
 }
 

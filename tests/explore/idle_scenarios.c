@@ -37,6 +37,8 @@ static void begin(unsigned count, bool private_lists) {
         filch__timers_init(&workers[i].timers);
         explore_check(filch__deque_init(&workers[i].deque, private_lists) == 0);
         explore_check(filch__runqueue_init(&workers[i].runqueue) == 0);
+        workers[i].deque.ring = filch__ring_create(1, NULL); /* it grows soon, under whoever looks into it */
+        workers[i].deque.full_at = workers[i].deque.bottom + 1;
     }
 }
 
@@ -69,21 +71,21 @@ BOUNDED_SCENARIO(idle_small_inject, "a task comes from outside while the only wo
     explore_join(sleeper);
 }
 
-BOUNDED_SCENARIO(idle_small_enqueue, "a worker makes something runnable while the other goes to sleep", 2) {
+BOUNDED_SCENARIO(idle_small_enqueue, "a worker makes something runnable while the other goes to sleep", 3) {
     begin(2, false);
     unsigned sleeper = start_to_find(1);
     filch__worker_enqueue(&workers[0], new_item(0));
     explore_join(sleeper);
 }
 
-BOUNDED_SCENARIO(idle_small_push, "a worker spawns, in a list that is shared, while the other goes to sleep", 2) {
+BOUNDED_SCENARIO(idle_small_push, "a worker spawns, in a list that is shared, while the other goes to sleep", 3) {
     begin(2, false);
     unsigned sleeper = start_to_find(1);
     if (filch__deque_push(&workers[0].deque, new_item(0))) filch__worker_pushed(&workers[0]);
     explore_join(sleeper);
 }
 
-BOUNDED_SCENARIO(idle_small_private, "a worker spawns, in a list that is private, while the other goes to sleep", 1) {
+BOUNDED_SCENARIO(idle_small_private, "a worker spawns, in a list that is private, while the other goes to sleep", 2) {
     begin(2, true);
     unsigned sleeper = start_to_find(1);
     if (filch__deque_push(&workers[0].deque, new_item(0))) filch__worker_pushed(&workers[0]);
@@ -97,7 +99,7 @@ static void push_item(unsigned number) {
 }
 
 BOUNDED_SCENARIO(idle_small_close, "a worker makes its list private, and spawns there, while the other goes to sleep",
-                 1) {
+                 2) {
     begin(2, true);
     filch__deque_share(&workers[0].deque);
     unsigned sleeper = start_to_find(1);

@@ -29,6 +29,7 @@ struct site {
 
 static struct site sites[SITES_MAX];
 static unsigned site_count, scenario_index;
+static const char *wanted = ""; /* how the names of scenarios begin that are to notice something */
 
 static double seconds_now(void) {
     struct timespec time;
@@ -98,13 +99,12 @@ static void number_sites(void) {
     }
 }
 
-/* Runs each scenario (of those whose names begin with `in`, if that is not NULL) for a while, to learn of the accesses in the sources and of who makes them. */
-static void find_sites(const char *in) {
+/* Runs each scenario for a while, to learn of the accesses in the sources and of who makes them. */
+static void find_sites(void) {
     struct explore_settings settings = {.memory = MEMORY_SC, .visit = visit};
     uint64_t steps = 0;
     scenario_index = 0;
     for (const struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next, scenario_index++) {
-        if (in != NULL && strncmp(at->name, in, strlen(in)) != 0) continue;
         for (uint64_t seed = 1; seed <= VISIT_SCHEDULES; seed++) explore_run(at, &settings, seed, &steps);
     }
     number_sites();
@@ -137,11 +137,15 @@ static bool fails(const struct explore_scenario *scenario, const struct site *si
     return false;
 }
 
+static bool comes_by(const struct explore_scenario *scenario, unsigned index, const struct site *site) {
+    return site->visits[index] > 0 && strncmp(scenario->name, wanted, strlen(wanted)) == 0;
+}
+
 /* Of the small scenarios that come by the access, which notices in one of its executions; NULL: none does. */
 static const struct explore_scenario *find_small(const struct site *site, unsigned order) {
     unsigned index = 0;
     for (const struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next, index++) {
-        if (!at->small || site->visits[index] == 0) continue;
+        if (!at->small || !comes_by(at, index, site)) continue;
         int preemptions = at->preemptions == 0 ? -1 : at->preemptions;
         struct explore_settings settings = with_weakened(site, order);
         if (explore_exhaust(at, settings, preemptions, SMALL_EXECUTIONS, NULL).verdict != NULL) return at;
@@ -151,15 +155,17 @@ static const struct explore_scenario *find_small(const struct site *site, unsign
 
 /* Who of those who come by the access notices; NULL: nobody. */
 static const struct explore_scenario *find_who_notices(const struct site *site, unsigned order, double seconds) {
-    unsigned visitors = 0;
-    for (unsigned i = 0; i < SCENARIOS_MAX; i++) visitors += site->visits[i] > 0;
+    unsigned visitors = 1, index = 0;
+    for (const struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next, index++) {
+        visitors += comes_by(at, index, site);
+    }
     for (unsigned round = 0; round < 2; round++) {
         const struct explore_scenario *small = round == 1 ? find_small(site, order) : NULL;
         if (small != NULL) return small;
         double each = round == 0 ? 0 : seconds / visitors;
-        unsigned index = 0;
+        index = 0;
         for (const struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next, index++) {
-            if (site->visits[index] > 0 && fails(at, site, order, each)) return at;
+            if (comes_by(at, index, site) && fails(at, site, order, each)) return at;
         }
     }
     return NULL;
@@ -173,7 +179,8 @@ static void describe(char text[DESCRIPTION], const struct site *site, unsigned o
 }
 
 void explore_weaken(const char *only, const char *in, double seconds) {
-    find_sites(in);
+    find_sites();
+    if (in != NULL) wanted = in;
     for (unsigned i = 0; i < site_count; i++) {
         if (only != NULL && strncmp(sites[i].access.function, only, strlen(only)) != 0) continue;
         unsigned order;
@@ -255,7 +262,7 @@ static const char *check_row(struct row *row, const struct site *site, unsigned 
 int explore_orders(const char *file, double seconds) {
     int right = 0, wrong = 0, argued = 0;
     read_rows(file);
-    find_sites(NULL);
+    find_sites();
     for (unsigned i = 0; i < site_count; i++) {
         unsigned order;
         if (!is_in_table(sites[i].access.function)) continue;
