@@ -88,6 +88,12 @@ endforeach()
 set_source_files_properties("${PROJECT_SOURCE_DIR}/tests/io/metrics_test.c" PROPERTIES COMPILE_DEFINITIONS
                             "METRICS_DOCS=\"${PROJECT_SOURCE_DIR}/docs/METRICS.md\"")
 
+# With the library that stands before pthread's locks, linked: that it is found is the test.
+if(TARGET test_debug AND FILCH_DEBUG_LIBRARY)
+    target_link_libraries(test_debug PRIVATE -Wl,--no-as-needed filch_debug)
+    target_compile_definitions(test_debug PRIVATE FILCH_DEBUG_LINKED)
+endif()
+
 # Input and output once more, watched by io_uring.
 if(TARGET test_io AND FILCH_URING)
     filch_judged(io-uring --tests -- $<TARGET_FILE:test_io>)

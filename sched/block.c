@@ -7,6 +7,7 @@
  */
 #include <filch/blocking.h>
 
+#include "sched/ledger.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -15,6 +16,11 @@ void filch__block_die(const struct filch__worker *worker, const char *what) {
     struct filch_task *task = region_task(worker->deque.hot.region);
     filch__die("block: between filch_block_begin and filch_block_end nothing waits: task %p \"%s\" %s", (void *)task,
                filch_task_name(task), what);
+}
+
+void filch__guard_task_ends(struct filch__worker *worker, struct filch_task *task) {
+    if (worker->guard >= GUARD_BLOCK) filch__block_die(worker, "has ended");
+    filch__ledger_task_ends(task);
 }
 
 /* Nobody is there who would take what others leave, and there are fewer at work than there may be. */
@@ -29,7 +35,10 @@ static void compensate(struct filch_runtime *runtime) {
 
 void filch_block_begin(void) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL || worker->block_depth++ > 0 || worker->simulated) return;
+    if (worker == NULL) return;
+    bool begun = worker->guard >= GUARD_BLOCK;
+    worker->guard += GUARD_BLOCK;
+    if (begun || worker->simulated) return;
     store_release(&worker->blocks, 1); /* for the monitor */
     bool monitored = worker->runtime->monitor.on;
     bool enough = filch__idle_block(worker);
@@ -43,12 +52,13 @@ void filch_block_begin(void) {
 void filch_block_end(void) {
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL) return;
-    if (worker->block_depth == 0) {
+    if (worker->guard < GUARD_BLOCK) {
         struct filch_task *task = region_task(worker->deque.hot.region);
         filch__die("block: filch_block_end without filch_block_begin, in task %p \"%s\"", (void *)task,
                    filch_task_name(task));
     }
-    if (--worker->block_depth > 0 || worker->simulated) return;
+    worker->guard -= GUARD_BLOCK;
+    if (worker->guard >= GUARD_BLOCK || worker->simulated) return;
     store_release(&worker->blocks, 0);
     filch__idle_unblock(worker);
 }

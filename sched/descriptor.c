@@ -68,8 +68,6 @@ __attribute__((used)) const struct filch_descriptor filch_descriptor =
                 OFFSET("runtime.spawned_outside", filch_runtime, spawned_outside),
                 OFFSET("runtime.injected", filch_runtime, inject.pushed),
                 OFFSET("runtime.inject_length", filch_runtime, inject.length),
-                OFFSET("runtime.wakes", filch_runtime, idle.wakes),
-                OFFSET("runtime.hogs", filch_runtime, monitor.hogs),
                 OFFSET("runtime.helpers", filch_runtime, blocking.calls.threads),
                 OFFSET("runtime.stacks", filch_runtime, stacks.stacks),
                 OFFSET("runtime.task_slabs", filch_runtime, tasks.slabs),
@@ -99,6 +97,8 @@ __attribute__((used)) const struct filch_descriptor filch_descriptor =
                 OFFSET("worker.yields", filch__worker, yields),
                 OFFSET("worker.switches", filch__worker, switches),
                 OFFSET("worker.sleeps", filch__worker, sleeps),
+                OFFSET("worker.wakes", filch__worker, wakes),
+                OFFSET("worker.hogs", filch__worker, hogs),
 
                 SIZE("task.size", filch_task),
                 OFFSET("task.fn", filch_task, fn),

@@ -51,14 +51,9 @@ static bool options_are_valid(const filch_options *options) {
     if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
     if ((unsigned)options->on_deadlock > FILCH_DEADLOCK_IGNORE) return false;
     if ((unsigned)options->poller > FILCH_POLLER_IO_URING) return false;
+    if (!filch__debug_read(&(struct filch__debug){0}, options->debug, "filch_options.debug")) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
-}
-
-/* FILCH_DEBUG in the environment holds words, such as "hog,deadlock". */
-static bool is_wished_for(const char *word) {
-    const char *wishes = getenv("FILCH_DEBUG");
-    return wishes != NULL && strstr(wishes, word) != NULL;
 }
 
 /* Whether deques may be closed: see sched/deque.h. ThreadSanitizer does not see the barrier. */
@@ -87,6 +82,7 @@ static int worker_init(struct filch__worker *worker, struct filch_runtime *runti
     worker->runtime = runtime;
     worker->index = index;
     worker->simulated = runtime->simulated;
+    worker->guard = runtime->debug.checks & (CHECK_HELD | CHECK_FOREIGN | CHECK_ERRNO) ? GUARD_WATCHED : 0;
     bool only = runtime->worker_count == 1;
     worker->may_be_alone = only && index == 0 && runtime->monitor.on && runtime->closable;
     worker->alone = worker->may_be_alone || (only && !runtime->monitor.on);
@@ -306,11 +302,22 @@ static int simulation_of(const filch_options *options, filch_simulation *room, u
     return room->policy == FILCH_RANDOM_WALK || room->policy == FILCH_PCT ? filch__sim_begin(room) : -EINVAL;
 }
 
+static void fill_debug(struct filch_runtime *runtime, const filch_options *options) {
+    struct filch__debug *debug = &runtime->debug;
+    filch__debug_of_environment(debug);
+    (void)filch__debug_read(debug, options->debug, NULL);
+    if (options->on_deadlock == FILCH_DEADLOCK_ABORT && debug->on_cycle == CYCLE_TELL) debug->on_cycle = CYCLE_ABORT;
+    debug->on_report = options->on_report;
+    debug->on_report_arg = options->on_report_arg;
+    filch__debug_begin(runtime);
+}
+
 static void fill(struct filch_runtime *runtime, const filch_options *options, unsigned workers,
                  const filch_simulation *simulation) {
     snprintf(runtime->name, sizeof runtime->name, "%s", options->name == NULL ? "filch" : options->name);
     runtime->simulated = simulation != NULL;
     runtime->task_flags = runtime->simulated ? TASK_SIMULATED : 0;
+    fill_debug(runtime, options);
     runtime->worker_count = workers != 0 ? workers : filch__cpu_available();
     if (runtime->worker_count > FILCH_WORKERS_MAX) runtime->worker_count = FILCH_WORKERS_MAX;
     runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
@@ -321,8 +328,8 @@ static void fill(struct filch_runtime *runtime, const filch_options *options, un
     runtime->seed = runtime->simulated ? simulation->seed : options->seed != 0 ? options->seed : filch__random_seed();
     runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
     runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE && !runtime->simulated;
-    runtime->monitor.tells = options->report_hogs || is_wished_for("hog");
-    runtime->monitor.tells_rest = is_wished_for("deadlock");
+    runtime->monitor.tells = options->report_hogs || runtime->debug.checks & CHECK_HOG;
+    runtime->monitor.tells_rest = runtime->debug.checks & CHECK_DEADLOCK;
     runtime->on_deadlock = options->on_deadlock;
     runtime->poller_wish = options->poller;
     runtime->interrupt.on = options->interrupt && !runtime->simulated;
@@ -428,6 +435,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
+    filch__debug_end(runtime);
     filch__process_count(-1);
     poller_fini(runtime);
     workers_fini(runtime);

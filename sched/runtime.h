@@ -8,6 +8,7 @@
 #include "alloc/alloc.h"
 #include "sched/blocking.h"
 #include "sched/child.h"
+#include "sched/debug.h"
 #include "sched/idle.h"
 #include "sched/inject.h"
 #include "sched/interrupt.h"
@@ -30,6 +31,7 @@ struct filch_runtime {
     uint64_t seed;
     bool simulated; /* sched/sim.h */
     filch_deadlock on_deadlock;
+    struct filch__debug debug;
     uint8_t task_flags; /* that every task begins with */
 
     /* the monitor writes, any thread reads */

@@ -56,6 +56,7 @@ struct simulation {
     uint64_t changes[CHANGES_MAX]; /* the points at which the one that runs falls behind all others */
     uint64_t lowest;               /* the last priority given by such a fall */
     bool stuck;
+    bool refused; /* something, and has told so */
     struct thread host, *running, *last;
     struct filch__fiber host_fiber;
     struct sigaction former; /* of SIGABRT */
@@ -485,6 +486,12 @@ void filch__sim_end(void) {
     filch__heap_put(simulation, sizeof *simulation, 8);
     simulation = NULL;
     store_seq_cst(&taken, 0);
+}
+
+void filch__sim_refuse(const char *what) {
+    if (simulation->asked.quiet || simulation->refused) return;
+    simulation->refused = true;
+    dprintf(STDERR_FILENO, "filch: simulation: there are no %s in a simulation: -EOPNOTSUPP\n", what);
 }
 
 bool filch__sim_is_stuck(void) {

@@ -44,6 +44,9 @@ void filch__sim_yield(void);
 /* A number below `count`, and part of the schedule. */
 uint32_t filch__sim_choose(uint32_t count);
 
+/* Tells, once in a simulation, that there is no `what` in it. */
+void filch__sim_refuse(const char *what);
+
 /* Whether all were found to wait for ever. Then all is cancelled. */
 bool filch__sim_is_stuck(void);
 

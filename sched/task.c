@@ -177,7 +177,7 @@ int filch__task_spawn(const struct filch__spawn *how, struct filch_task **handle
 
 int filch_spawn(filch_task **task, filch_fn *fn, void *arg, const filch_task_options *options) {
     struct filch__worker *worker = filch__worker_current();
-    if (unlikely(worker == NULL)) return -EPERM;
+    if (unlikely(worker == NULL)) return filch__debug_no_task("filch_spawn");
     struct filch__spawn how = {worker->runtime, worker, NULL, __builtin_return_address(0)};
     return spawn(&how, task, fn, arg, options);
 }
@@ -235,7 +235,7 @@ void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
     int result = filch__task_call(worker, task);
     worker = filch__worker_current(); /* perhaps another than the one that began it */
     if (unlikely(worker == NULL)) filch__process_die("a task's function returned");
-    if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "has ended");
+    if (unlikely(worker->guard > 0)) filch__guard_task_ends(worker, task);
     worker->deque.hot.region = NULL;
     task->result = result;
     store_relaxed(&task->state, (uint8_t)TASK_ENDED); /* for reports */
@@ -286,7 +286,7 @@ void filch_yield(void) {
 
 void filch__spend_last(void) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker->block_depth == 0) filch_yield(); /* else it has been promised that nothing gives way */
+    if (worker->guard < GUARD_BLOCK) filch_yield(); /* else it has been promised that nothing gives way */
     filch__here()->budget = BUDGET;
 }
 

@@ -341,7 +341,7 @@ TEST(monitor, a_hog_within_a_scope_is_counted_with_its_name) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
-/* The line is written by the hog's own thread at some time: it is waited for, and the process ends by abort. */
+/* The line is written by the monitor at some time: it is waited for, and the process ends by abort. */
 static int be_a_hog_for_good(void *arg) {
     (void)arg;
     for (int64_t until = filch_now() + FILCH_MS(300); filch_now() < until;) continue;
@@ -358,7 +358,7 @@ static int end_after_report(void *arg) {
     abort();
 }
 
-TEST_DIES(monitor, a_hog_is_told_of_where_that_was_asked_for, "keeps others waiting on worker") {
+TEST_DIES(monitor, a_hog_is_told_of_where_that_was_asked_for, ", and others wait for that; spawned at ") {
     filch_run(end_after_report, NULL, &(filch_options){.workers = 1, .report_hogs = true});
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <filch/fd.h>
 #include <filch/filch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -267,6 +268,31 @@ static int use_the_rest(void *arg) {
 TEST(simulation, forks_and_blocking_calls_are_simulated_and_descriptors_are_refused) {
     filch_explore_options options = {.seeds = 100, .workers = 3, .policy = FILCH_PCT};
     check_int(filch_explore(use_the_rest, NULL, &options, NULL), 0);
+}
+
+static int adopt_twice(void *arg) {
+    filch_fd fd;
+    for (int i = 0; i < 2; i++) check_int(filch_fd_adopt(&fd, STDIN_FILENO, NULL), -EOPNOTSUPP);
+    return *(int *)arg;
+}
+
+TEST(simulation, that_descriptors_are_refused_is_told_once) {
+    FILE *file = tmpfile();
+    int zero = 0, saved = dup(STDERR_FILENO);
+    char text[512];
+    check(file != NULL && saved >= 0);
+    check(dup2(fileno(file), STDERR_FILENO) >= 0);
+    check_int(filch_run(adopt_twice, &zero, &(filch_options){.simulation = &(filch_simulation){.seed = 1}}), 0);
+    check(dup2(saved, STDERR_FILENO) >= 0);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    static const char line[] =
+        "filch: simulation: there are no descriptors of the system in a simulation: -EOPNOTSUPP\n";
+    const char *told = strstr(text, line);
+    check(told != NULL && strstr(told + 1, line) == NULL);
+    uint64_t hash;
+    check_int(run_seed(adopt_twice, &zero, 1, 1, FILCH_RANDOM_WALK, &hash), 0); /* quiet: nothing is written */
 }
 
 TEST(simulation, the_environment_asks_for_one) {

@@ -42,6 +42,11 @@ uint32_t filch__sim_choose(uint32_t count) {
     abort();
 }
 
+void filch__sim_refuse(const char *what) {
+    (void)what;
+    abort();
+}
+
 bool filch__sim_is_stuck(void) {
     abort();
 }
