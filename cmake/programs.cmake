@@ -191,6 +191,13 @@ if(NOT FILCH_SANITIZE)
     endforeach()
 endif()
 
+# Programs with bugs that only a simulation shows (docs/SIMULATION.md).
+foreach(name lost_update missed_signal deadlock)
+    filch_example(planted_${name} "${PROJECT_SOURCE_DIR}/examples/planted/${name}.c")
+    filch_judged(planted-${name} --seconds 300 -- "${PROJECT_SOURCE_DIR}/tests/planted/find"
+                 $<TARGET_FILE:example_planted_${name}> 5 500)
+endforeach()
+
 # A server and a client of HTTP; tests/httpd runs both.
 file(GLOB FILCH_HTTPD_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/httpd/*.c")
 file(GLOB FILCH_FETCH_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/parallel_fetch/*.c")
@@ -225,7 +232,7 @@ filch_guest(fetch curl curl/curl.h libcurl4-openssl-dev http fetch.c multi.c)
 
 # ------------------------------------------------------------------------------------------------ folders of their own
 
-foreach(folder bench tests/explore tests/migrate tests/httpd tests/faults tests/sight)
+foreach(folder bench tests/explore tests/history tests/migrate tests/httpd tests/faults tests/sight)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()

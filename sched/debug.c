@@ -198,7 +198,7 @@ static void tell_kind(struct filch_runtime *runtime, const struct alike *kind) {
 static void tell_forgotten(struct filch_runtime *runtime) {
     struct forgotten *forgotten = filch__heap_get(sizeof *forgotten, 16);
     if (forgotten == NULL) return;
-    (void)filch__slab_each(&runtime->tasks, count_forgotten, forgotten);
+    (void)filch__slab_each(&runtime->stock.tasks, count_forgotten, forgotten);
     for (unsigned i = 0; i < forgotten->kind_count; i++) tell_kind(runtime, &forgotten->kinds[i]);
     if (forgotten->others > 0) {
         struct filch__complaint complaint;

@@ -123,7 +123,7 @@ static void *fresh_loop(struct filch__stack *stack, struct filch__worker *worker
 
 static struct filch__stack *stack_of_class(struct filch__worker *worker, unsigned size_class) {
     if (likely(size_class == worker->stacks.size_class)) return filch__stack_cache_get(&worker->stacks);
-    return filch__stack_pool_get(&worker->runtime->stacks, size_class);
+    return filch__stack_pool_get(&worker->runtime->stock.stacks, size_class);
 }
 
 static inline unsigned class_of_task(struct filch__worker *worker, const struct filch_task *task) {

@@ -87,18 +87,18 @@ static int worker_init(struct filch__worker *worker, struct filch_runtime *runti
     worker->may_be_alone = only && index == 0 && runtime->monitor.on && runtime->closable;
     worker->alone = worker->may_be_alone || (only && !runtime->monitor.on);
     filch__random_init(&worker->random, seed, index);
-    filch__slab_cache_init(&worker->tasks, &runtime->tasks);
-    filch__slab_cache_init(&worker->extras, &runtime->extras);
-    filch__stack_cache_init(&worker->stacks, &runtime->stacks, runtime->stack_class);
-    filch__timers_init(&worker->timers);
+    filch__slab_cache_init(&worker->tasks, &runtime->stock.tasks);
+    filch__slab_cache_init(&worker->extras, &runtime->stock.extras);
+    filch__stack_cache_init(&worker->stacks, &runtime->stock.stacks, runtime->stack_class);
+    filch__timers_renew(&worker->timers);
     int answer = filch__deque_init(&worker->deque, worker->alone || (runtime->closable && !is_spare(worker)));
     if (answer != 0) goto no_deque;
     answer = filch__runqueue_init(&worker->runqueue);
     if (answer != 0) goto no_runqueue;
     worker->runqueue.alone = worker->alone;
     answer = -ENOMEM;
-    worker->signal_stack = filch__heap_get(filch__overflow_stack_size(), 16);
-    if (worker->signal_stack == NULL) goto no_signal_stack;
+    if (!worker->simulated) worker->signal_stack = filch__heap_get(filch__overflow_stack_size(), 16);
+    if (!worker->simulated && worker->signal_stack == NULL) goto no_signal_stack;
     worker->left_stack = filch__stack_cache_get(&worker->stacks); /* its first */
     if (worker->left_stack != NULL) return 0;
 
@@ -119,15 +119,19 @@ static void block_sigpipe(void) {
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 }
 
+/* What a worker's thread is, where it is one of its own. */
+static void prepare_thread(struct filch__worker *worker) {
+    filch__fiber_init_thread(&worker->thread_fiber);
+    filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
+    block_sigpipe();
+    prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
+}
+
 static void *worker_thread(void *argument) {
     struct filch__worker *worker = argument;
-    if (!worker->simulated) filch__fiber_init_thread(&worker->thread_fiber);
-    filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
+    if (!worker->simulated) prepare_thread(worker);
     filch__worker_set_current(worker);
     worker->exceptions = filch__exceptions_of_thread();
-    if (!worker->simulated) block_sigpipe();
-    if (!worker->simulated)
-        prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
     filch__timers_saw(&worker->timers, filch__clock_now());
     if (THREADS_HAVE_CLOCKS && !worker->simulated) {
         pthread_getcpuclockid(pthread_self(), &worker->processor_clock);
@@ -136,7 +140,7 @@ static void *worker_thread(void *argument) {
     if (is_spare(worker)) filch__idle_wait_retired(worker);
     filch__worker_run(worker);
     filch__worker_set_current(NULL);
-    filch__overflow_unwatch();
+    if (!worker->simulated) filch__overflow_unwatch();
     return NULL;
 }
 
@@ -196,10 +200,6 @@ static int start_workers(struct filch_runtime *runtime) {
     return answer;
 }
 
-static size_t workers_size(const struct filch_runtime *runtime) {
-    return runtime->worker_count * sizeof(struct filch__worker);
-}
-
 /* -------------------------------------------------------------------------------------------------------- spares */
 
 static struct filch__worker *spare_make(struct filch_runtime *runtime, unsigned index) {
@@ -233,12 +233,30 @@ static void workers_fini(struct filch_runtime *runtime) {
     }
 }
 
+/* Zeroed, but for a stock that may be there. */
+static struct filch_runtime *runtime_get(bool simulated, unsigned workers) {
+    struct filch_runtime *runtime = simulated ? filch__sim_take_runtime(workers) : NULL;
+    return runtime != NULL ? runtime : filch__heap_get(sizeof *runtime, CACHE_LINE);
+}
+
+static void runtime_put(struct filch_runtime *runtime) {
+    if (runtime->simulated && filch__sim_keep_runtime(runtime)) return;
+    filch__runtime_free(runtime);
+}
+
+void filch__runtime_free(struct filch_runtime *runtime) {
+    filch__stock_fini(&runtime->stock);
+    filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+}
+
+static int stock_make(struct filch_runtime *runtime) {
+    int answer = runtime->stock.workers != NULL ? 0 : filch__stock_init(&runtime->stock, runtime->worker_count);
+    runtime->workers = runtime->stock.workers;
+    return answer;
+}
+
 /* The parts that hold no thread; `workers` have been finished, or were never there. */
 static void parts_fini(struct filch_runtime *runtime) {
-    filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
-    filch__stack_pool_fini(&runtime->stacks);
-    filch__slab_depot_fini(&runtime->extras);
-    filch__slab_depot_fini(&runtime->tasks);
     filch__lock_fini(&runtime->children_lock);
     filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
@@ -246,8 +264,6 @@ static void parts_fini(struct filch_runtime *runtime) {
 }
 
 static int workers_init(struct filch_runtime *runtime, uint64_t seed) {
-    runtime->workers = filch__heap_get(workers_size(runtime), CACHE_LINE);
-    if (runtime->workers == NULL) return -ENOMEM;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         int answer = worker_init(&runtime->workers[i], runtime, i, seed);
         if (answer == 0) continue;
@@ -265,19 +281,11 @@ static int parts_init(struct filch_runtime *runtime, uint64_t seed) {
     filch__inject_init(&runtime->inject);
     filch__lock_init(&runtime->children_lock);
     filch__lock_init(&runtime->poller_lock);
-    filch__slab_depot_init(&runtime->tasks, sizeof(struct filch_task));
-    filch__slab_depot_init(&runtime->extras, sizeof(struct filch__task_extra));
     store_relaxed(&runtime->coarse_ns, filch__clock_now()); /* nobody else knows of it */
-    int answer = filch__stack_pool_init(&runtime->stacks);
-    if (answer != 0) goto no_stacks;
-    answer = workers_init(runtime, seed);
+    int answer = stock_make(runtime);
+    if (answer == 0) answer = workers_init(runtime, seed);
     if (answer == 0) return 0;
 
-    filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
-    filch__stack_pool_fini(&runtime->stacks);
-no_stacks:
-    filch__slab_depot_fini(&runtime->extras);
-    filch__slab_depot_fini(&runtime->tasks);
     filch__lock_fini(&runtime->children_lock);
     filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
@@ -346,7 +354,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     unsigned workers;
     int answer = simulation_of(options, &room, &workers, &simulation);
     if (answer != 0) return answer;
-    struct filch_runtime *runtime = filch__heap_get(sizeof *runtime, CACHE_LINE);
+    struct filch_runtime *runtime = runtime_get(simulation != NULL, workers);
     answer = -ENOMEM;
     if (runtime == NULL) goto no_runtime;
     fill(runtime, options, workers, simulation);
@@ -364,7 +372,7 @@ no_workers:
     workers_fini(runtime);
     parts_fini(runtime);
 no_parts:
-    filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+    filch__runtime_free(runtime);
 no_runtime:
     if (simulation != NULL) filch__sim_end();
     return answer;
@@ -441,7 +449,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     workers_fini(runtime);
     parts_fini(runtime);
     bool simulated = runtime->simulated;
-    filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+    runtime_put(runtime);
     if (simulated) filch__sim_end();
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "sched/monitor.h"
 #include "sched/poller.h"
 #include "sched/sim.h"
+#include "sched/stock.h"
 #include "sched/worker.h"
 
 struct filch_runtime {
@@ -44,9 +45,6 @@ struct filch_runtime {
     struct filch__interrupt interrupt;
     struct filch__idle idle;
     struct filch__inject inject;
-    struct filch__slab_depot tasks;
-    struct filch__slab_depot extras;
-    struct filch__stack_pool stacks;
     ATOMIC(struct filch__poller *) poller;    /* NULL, until a descriptor is used */
     struct filch__lock poller_lock;           /* over its making */
     struct filch__lock children_lock;         /* over the next */
@@ -59,7 +57,14 @@ struct filch_runtime {
     ATOMIC(uint32_t) quiet;                   /* a futex: counts up when a worker goes to sleep while somebody waits */
     ATOMIC(uint32_t) quiet_waiters;
     ATOMIC(uint64_t) spawned_outside; /* tasks spawned by threads that are no workers of this runtime */
+
+    /* last: what stands before it is zeroed for the next, where the stock is kept */
+    struct filch__stock stock;
+    struct filch_runtime *next; /* of those that are kept, while it is none */
 };
+
+/* Its memory; the parts have been finished. */
+void filch__runtime_free(struct filch_runtime *runtime);
 
 /* How many workers there are to be looked at, spares included. Only grows. */
 static inline unsigned filch__runtime_known(struct filch_runtime *runtime) {

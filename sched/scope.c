@@ -172,7 +172,7 @@ static int cancel_record(void *record, void *argument) {
 }
 
 void filch__runtime_cancel_again(struct filch_runtime *runtime) {
-    filch__slab_each(&runtime->tasks, cancel_record, runtime);
+    filch__slab_each(&runtime->stock.tasks, cancel_record, runtime);
 }
 
 void filch_runtime_cancel(filch_runtime *runtime) {

@@ -32,7 +32,7 @@ static void extra_put(struct filch_runtime *runtime, struct filch__worker *worke
     if (worker != NULL) {
         filch__slab_cache_put(&worker->extras, extra);
     } else {
-        filch__slab_depot_put(&runtime->extras, extra);
+        filch__slab_depot_put(&runtime->stock.extras, extra);
     }
     if (locals != NULL) filch__locals_release(locals);
 }
@@ -50,7 +50,7 @@ void filch__task_put(struct filch_task *task) {
     if (worker != NULL) {
         filch__slab_cache_put(&worker->tasks, task);
     } else {
-        filch__slab_depot_put(&runtime->tasks, task);
+        filch__slab_depot_put(&runtime->stock.tasks, task);
     }
 }
 
@@ -59,7 +59,7 @@ static struct filch__task_extra *extra_get(struct filch_task *task) {
     struct filch_runtime *runtime = task->runtime;
     struct filch__worker *worker = worker_of(runtime);
     struct filch__task_extra *extra =
-        worker != NULL ? filch__slab_cache_get(&worker->extras) : filch__slab_depot_get(&runtime->extras);
+        worker != NULL ? filch__slab_cache_get(&worker->extras) : filch__slab_depot_get(&runtime->stock.extras);
     if (extra == NULL) return NULL;
     filch__latch_take(&extra->latch);
     memset(extra->name, 0, sizeof extra->name);
@@ -145,7 +145,7 @@ static force_inline int spawn(const struct filch__spawn *how, struct filch_task 
     if (unlikely(fn == NULL || !options_are_valid(options))) return -EINVAL;
     struct filch_runtime *runtime = how->runtime;
     struct filch_task *task = likely(how->worker != NULL) ? filch__slab_cache_get(&how->worker->tasks)
-                                                          : filch__slab_depot_get(&runtime->tasks);
+                                                          : filch__slab_depot_get(&runtime->stock.tasks);
     if (unlikely(task == NULL)) return -ENOMEM;
     store_relaxed(&task->fn, fn); /* reports may be looking, as at the next but one */
     task->arg = arg;

@@ -108,6 +108,11 @@ void filch__slab_depot_fini(struct filch__slab_depot *depot) {
     (void)depot;
 }
 
+bool filch__slab_depot_is_whole(struct filch__slab_depot *depot) {
+    (void)depot;
+    return false;
+}
+
 void *filch__slab_depot_get(struct filch__slab_depot *depot) {
     pass_lock();
     struct filch__slab_free *free = depot->loose;
