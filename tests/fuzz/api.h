@@ -106,7 +106,7 @@ struct world {
         size_t capacity; /* 0: none */
         bool shut;
         struct flow flow;
-        uint64_t done, dropped;
+        uint64_t done;
         unsigned getting, putting, joining;
     } queues[QUEUES];
     struct {
@@ -118,10 +118,11 @@ struct world {
     } chans[CHANS];
     struct {
         filch_stream *stream;
-        bool reading, writing, undrained, shut, closed;
+        bool reading, writing, undrained, closed;
         unsigned waiting;
-        uint64_t offered, sent,
-            received; /* bytes: also of a write that goes on; that were taken; that were read here */
+        uint64_t offered; /* bytes of all writes, with the one that goes on */
+        uint64_t sent;    /* ... that it has taken */
+        uint64_t received;
     } ends[ENDS];
     struct program programs[PROGRAMS];
     struct actor *actors[ACTORS_MAX];

@@ -187,7 +187,7 @@ static void read_stream(struct actor *actor, uint8_t how) {
     wait_over(&wait, count);
     for (ssize_t i = 0; i < count; i++) must(bytes[i] == (uint8_t)world->ends[which].received++);
     must(world->ends[which].received <= world->ends[1 - which].offered);
-    if (count == 0) must(world->ends[1 - which].shut || world->ends[1 - which].closed);
+    if (count == 0) must(world->ends[1 - which].closed);
     world->ends[which].reading = false;
 }
 
