@@ -62,6 +62,13 @@ void filch__slab_depot_fini(struct filch__slab_depot *depot) {
     filch__lock_fini(&depot->lock);
 }
 
+bool filch__slab_depot_is_whole(struct filch__slab_depot *depot) {
+    size_t records = 0, here = depot->loose_count + depot->fresh_count;
+    for (struct filch__slab *slab = depot->slabs; slab != NULL; slab = slab->next) records += depot->slab_records;
+    for (struct filch__slab_batch *batch = depot->full; batch != NULL; batch = batch->next) here += FILCH__SLAB_BATCH;
+    return here == records;
+}
+
 /* ------------------------------------------------------------------------------------- under the depot's lock */
 
 /*

@@ -14,6 +14,7 @@
 #ifndef FILCH_ALLOC_SLAB_H
 #define FILCH_ALLOC_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,9 @@ struct filch__slab_cache {
 void filch__slab_depot_init(struct filch__slab_depot *depot, size_t record_size);
 /* All caches must have been drained. Frees every slab. */
 void filch__slab_depot_fini(struct filch__slab_depot *depot);
+
+/* Whether no record is with a user or in a cache. While nobody else uses the depot. */
+bool filch__slab_depot_is_whole(struct filch__slab_depot *depot);
 
 /* A record, or NULL: no memory. A record of a new slab is zeroed but for its first word. */
 FILCH__UNSEEN void *filch__slab_depot_get(struct filch__slab_depot *depot);

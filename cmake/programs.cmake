@@ -88,6 +88,12 @@ endforeach()
 set_source_files_properties("${PROJECT_SOURCE_DIR}/tests/io/metrics_test.c" PROPERTIES COMPILE_DEFINITIONS
                             "METRICS_DOCS=\"${PROJECT_SOURCE_DIR}/docs/METRICS.md\"")
 
+# With the library that stands before pthread's locks, linked: that it is found is the test.
+if(TARGET test_debug AND FILCH_DEBUG_LIBRARY)
+    target_link_libraries(test_debug PRIVATE -Wl,--no-as-needed filch_debug)
+    target_compile_definitions(test_debug PRIVATE FILCH_DEBUG_LINKED)
+endif()
+
 # Input and output once more, watched by io_uring.
 if(TARGET test_io AND FILCH_URING)
     filch_judged(io-uring --tests -- $<TARGET_FILE:test_io>)
@@ -103,19 +109,27 @@ filch_judged(planted-failures --totals "1 passed, 7 failed" -- $<TARGET_FILE:pla
 filch_judged(planted-no-tests --totals "0 passed, 0 failed" -- $<TARGET_FILE:planted_failures> --filter "no_such/test")
 set_tests_properties(planted-failures planted-no-tests PROPERTIES LABELS canary)
 
-# Each sanitizer must report the bug that is planted for it.
+# Each sanitizer must report the bugs that are planted for it: of each kind that it is there to find, and in tasks.
 function(filch_canary name report)
     add_executable(canary_${name} "${PROJECT_SOURCE_DIR}/tests/canary/${name}.c")
-    target_link_libraries(canary_${name} PRIVATE filch_flags)
+    target_link_libraries(canary_${name} PRIVATE filch_private)
     filch_judged(canary-${name} --canary "${report}" -- $<TARGET_FILE:canary_${name}>)
     set_tests_properties(canary-${name} PROPERTIES LABELS canary)
 endfunction()
+if(FILCH_SANITIZE)
+    filch_canary(task_stack "filch: stack overflow in task")
+endif()
 if(FILCH_SANITIZE MATCHES "thread")
     filch_canary(data_race "WARNING: ThreadSanitizer: data race")
+    filch_canary(task_race "WARNING: ThreadSanitizer: data race")
 endif()
 if(FILCH_SANITIZE MATCHES "address")
+    filch_canary(heap_overflow "ERROR: AddressSanitizer: heap-buffer-overflow")
     filch_canary(use_after_free "ERROR: AddressSanitizer: heap-use-after-free")
+    filch_canary(task_overflow "ERROR: AddressSanitizer: stack-buffer-overflow")
+    filch_canary(task_return "ERROR: AddressSanitizer: stack-use-after-return")
     filch_canary(leak "ERROR: LeakSanitizer: detected memory leaks")
+    filch_canary(task_leak "ERROR: LeakSanitizer: detected memory leaks")
     # The same under the tests' runner, which by itself may be content.
     add_executable(planted_leak "${PROJECT_SOURCE_DIR}/tests/canary/planted_leak.c")
     target_link_libraries(planted_leak PRIVATE filch_test_runner)
@@ -125,6 +139,8 @@ if(FILCH_SANITIZE MATCHES "address")
 endif()
 if(FILCH_SANITIZE MATCHES "undefined")
     filch_canary(overflow "runtime error: signed integer overflow")
+    filch_canary(shift "runtime error: shift exponent 40 is too large")
+    filch_canary(null "runtime error: member access within null pointer")
 endif()
 
 if(NOT FILCH_SANITIZE)
@@ -195,6 +211,13 @@ if(NOT FILCH_SANITIZE)
     endforeach()
 endif()
 
+# Programs with bugs that only a simulation shows (docs/SIMULATION.md).
+foreach(name lost_update missed_signal deadlock)
+    filch_example(planted_${name} "${PROJECT_SOURCE_DIR}/examples/planted/${name}.c")
+    filch_judged(planted-${name} --seconds 300 -- "${PROJECT_SOURCE_DIR}/tests/planted/find"
+                 $<TARGET_FILE:example_planted_${name}> 5 500)
+endforeach()
+
 # A server and a client of HTTP; tests/httpd runs both.
 file(GLOB FILCH_HTTPD_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/httpd/*.c")
 file(GLOB FILCH_FETCH_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/parallel_fetch/*.c")
@@ -229,7 +252,7 @@ filch_guest(fetch curl curl/curl.h libcurl4-openssl-dev http fetch.c multi.c)
 
 # ------------------------------------------------------------------------------------------------ folders of their own
 
-foreach(folder bench tests/explore tests/migrate tests/httpd tests/faults tests/sight)
+foreach(folder bench tests/explore tests/history tests/migrate tests/httpd tests/faults tests/sight tests/fuzz)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt")
         add_subdirectory("${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}")
     endif()
@@ -239,6 +262,8 @@ endforeach()
 if(TARGET filch_tls_static)
     include("${PROJECT_SOURCE_DIR}/tests/tls/CMakeLists.txt")
 endif()
+
+add_subdirectory("${PROJECT_SOURCE_DIR}/tests/mutants" "${PROJECT_BINARY_DIR}/tests/mutants")
 
 # What ./dev run needs, and what ./dev bench needs: the peers' programs too.
 add_custom_target(programs_to_run)

@@ -30,14 +30,9 @@ static struct choice choice_of(const struct filch_runtime *runtime) {
     return (struct choice){runtime->poller_wish, "as the options say"};
 }
 
-static bool tells(void) {
-    const char *wishes = getenv("FILCH_DEBUG");
-    return wishes != NULL && strstr(wishes, "io") != NULL;
-}
-
 /* One line: the backend that was opened, and why; `error` of io_uring, which was asked for, or 0. */
 static void tell(const struct filch__io *io, struct choice choice, int error) {
-    if (!tells()) return;
+    if (!(io->runtime->debug.checks & CHECK_IO)) return;
     char line[256], reason[128] = "";
     if (error != 0) {
         const char *what = io->refused != NULL ? io->refused : "io_uring";

@@ -10,7 +10,7 @@
 /* The runtime whose workers are to watch: 0, -EPERM or -ESHUTDOWN. */
 static int runtime_for(const filch_fd_options *options, struct filch_runtime **runtime) {
     *runtime = options != NULL && options->runtime != NULL ? options->runtime : filch_runtime_current();
-    if (*runtime == NULL) return -EPERM;
+    if (*runtime == NULL) return filch__debug_no_task("a call that opens a descriptor, and names no runtime,");
     return filch__runtime_is_parents(*runtime) ? -ESHUTDOWN : 0;
 }
 

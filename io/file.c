@@ -55,7 +55,7 @@ int filch_file_adopt(filch_file *file, int number, const filch_fd_options *optio
     if (file == NULL) return -EINVAL;
     struct filch_runtime *runtime = options != NULL && options->runtime != NULL ? options->runtime : NULL;
     if (runtime == NULL) runtime = filch_runtime_current();
-    if (runtime == NULL) return -EPERM;
+    if (runtime == NULL) return filch__debug_no_task("filch_file_adopt, without a runtime,");
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     struct filch__io *io;
     uint32_t traits;
@@ -71,7 +71,7 @@ int filch_file_adopt(filch_file *file, int number, const filch_fd_options *optio
 
 int filch_file_open(filch_file *file, const char *path, int flags, mode_t mode, filch_deadline deadline) {
     if (file == NULL || path == NULL) return -EINVAL;
-    if (filch__worker_current() == NULL) return -EPERM;
+    if (filch__worker_current() == NULL) return filch__debug_no_task("filch_file_open");
     if (filch__cancelled()) return -ECANCELED;
     int number = filch__file_open_number(path, flags, mode, deadline);
     if (number < 0) return number;

@@ -66,7 +66,10 @@ static int make(struct filch_runtime *runtime, struct filch__io **result) {
 }
 
 int filch__io_of(struct filch_runtime *runtime, struct filch__io **io) {
-    if (unlikely(runtime->simulated)) return -EOPNOTSUPP;          /* what the system does is not to be had again */
+    if (unlikely(runtime->simulated)) { /* what the system does is not to be had again */
+        filch__sim_refuse("descriptors of the system");
+        return -EOPNOTSUPP;
+    }
     struct filch__poller *poller = load_acquire(&runtime->poller); /* carries all of it */
     *io = io_of(poller);
     if (likely(poller != NULL)) return 0;

@@ -164,7 +164,7 @@ static void say_workers(const struct pass *pass, struct filch_runtime *runtime, 
 static void say_what_it_is(const struct pass *pass, struct filch_runtime *runtime, const char *label) {
     const char *poller = filch_runtime_poller(runtime);
     say(pass->out, "filch_runtime_info{runtime=\"%s\",version=\"%s\",poller=\"%s\",guard=\"%s\"} 1\n", label,
-        filch_version(), poller == NULL ? "" : poller, runtime->stacks.guard_mprotect ? "mprotect" : "madvise");
+        filch_version(), poller == NULL ? "" : poller, runtime->stock.stacks.guard_mprotect ? "mprotect" : "madvise");
 }
 
 static int say_samples(struct filch_runtime *runtime, void *arg) {

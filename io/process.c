@@ -89,7 +89,7 @@ int filch_process_start(filch_process **result, const char *const *argv, const f
     if (options == NULL) options = &defaults;
     if (result == NULL || argv == NULL || argv[0] == NULL || !options_are_valid(options)) return -EINVAL;
     struct filch_runtime *runtime = options->runtime != NULL ? options->runtime : filch_runtime_current();
-    if (runtime == NULL) return -EPERM;
+    if (runtime == NULL) return filch__debug_no_task("filch_process_start, without a runtime,");
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     struct filch_process *process = filch__heap_get(sizeof *process, 64);
     if (process == NULL) return -ENOMEM;

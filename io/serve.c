@@ -22,6 +22,7 @@
 #include "alloc/heap.h"
 #include "base/latch.h"
 #include "io/socket.h"
+#include "sched/debug.h"
 
 #define GRACE_NS FILCH_SEC(5)
 #define PAUSE_NS FILCH_MS(10)
@@ -251,7 +252,7 @@ int filch_serve(filch_fd listener, filch_serve_fn *handler, void *arg, const fil
     static const filch_serve_options defaults;
     if (options == NULL) options = &defaults;
     if (handler == NULL || !is_valid(options)) return -EINVAL;
-    if (filch_runtime_current() == NULL) return -EPERM;
+    if (filch_runtime_current() == NULL) return filch__debug_no_task("filch_serve");
     if (filch_fd_number(listener) < 0) return -EBADF;
     filch_server own = FILCH_SERVER_INIT, *server = options->server != NULL ? options->server : &own;
     if (exchange_acq_rel(&server->filch__busy, 1) != 0) return -EBUSY; /* with the store below: one after the other */

@@ -50,7 +50,8 @@ never_inline int filch__socket_name(int number, bool peer, filch_address *addres
 
 int filch__socket_take(filch_fd *fd, int number, bool tcp, filch_runtime *runtime, int error) {
     if (runtime == NULL) runtime = filch_runtime_current();
-    if (error == 0 && runtime == NULL) error = -EPERM;
+    if (error == 0 && runtime == NULL)
+        error = filch__debug_no_task("a call that opens a socket, and names no runtime,");
     if (error == 0 && filch__runtime_is_parents(runtime)) error = -ESHUTDOWN;
     if (error == 0) return filch__fd_take(fd, number, tcp, runtime);
     (void)filch__system_close(number);

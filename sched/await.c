@@ -10,6 +10,8 @@
 #include <errno.h>
 
 #include "base/place.h"
+#include "sched/circle.h"
+#include "sched/ledger.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -77,7 +79,7 @@ static inline bool belong_together(void *word, struct filch_task *task) {
  * Calls a task that nobody has begun right here, if it is the youngest of the worker's deque. The link from the awaiter
  * to it comes first: who cancels the awaiter later follows it, and who did so earlier is seen here.
  */
-static bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result) {
+static force_inline bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result) {
     struct filch__hot *hot = &worker->deque.hot;
     void *region = hot->region;
     if (unlikely(region == NULL || !belong_together(region, task))) return false;
@@ -97,7 +99,11 @@ static bool run_in_place(struct filch__worker *worker, struct filch_task *task, 
     *result = filch__task_call(worker, task);
     store_relaxed(&self->wait, 0); /* as a fresh wait word: the next look at the hints is before the next wait */
     filch__worker_current()->deque.hot.region = region;
-    if (unlikely(load_relaxed(&task->flags) & TASK_SCOPED)) filch__scope_end_member(task, *result);
+    uint8_t flags = load_relaxed(&task->flags); /* written before its call */
+    if (unlikely(flags & (TASK_SCOPED | TASK_WATCHED))) {
+        if (flags & TASK_WATCHED) filch__ledger_task_ends(task);
+        if (flags & TASK_SCOPED) filch__scope_end_member(task, *result);
+    }
     filch__strand_leave(&call);
     edge_acquire(&task->end); /* END */
     filch__task_put(task);
@@ -148,16 +154,46 @@ static inline bool is_of_parent(struct filch__worker *worker, struct filch_task 
     return (worker == NULL || worker->runtime != task->runtime) && filch__runtime_is_parents(task->runtime);
 }
 
-static int await(struct filch_task *task, int *value, filch_deadline deadline) {
-    struct filch__worker *worker = filch__worker_current();
-    if (unlikely(is_of_parent(worker, task))) return -ESHUTDOWN;
-    if (unlikely(worker != NULL && region_task(worker->deque.hot.region) == task)) return -EDEADLK;
-    if (unlikely(filch__cancelled())) return -ECANCELED;
+static force_inline int await_it(struct filch__worker *worker, struct filch_task *task, int *value,
+                                 filch_deadline deadline) {
     uintptr_t end = load_acquire(&task->end); /* END */
     if (end == TASK_END_ENDED) return take_result(task, value);
     if (unlikely(end != TASK_END_OPEN)) die_of_second_awaiter(task, end);
     if (worker != NULL && deadline.at_ns == INT64_MAX && run_in_place(worker, task, value)) return 0;
     return wait_for_end(task, value, deadline);
+}
+
+static uintptr_t holder(const void *task) {
+    return (uintptr_t)task;
+}
+
+/* A caller that is cancelled, or debugged: then circles are looked for. */
+static never_inline int await_rarely(struct filch__worker *worker, struct filch_task *task, int *value,
+                                     filch_deadline deadline) {
+    if (filch__cancelled_now()) return -ECANCELED;
+    bool waits = load_acquire(&task->end) == TASK_END_OPEN && filch__debug_has(CHECK_CYCLE);
+    if (!waits) return await_it(worker, task, value, deadline);
+    bool is_child = (uintptr_t)worker->deque.hot.region & REGION_CHILD;
+    uintptr_t who = (uintptr_t)filch_self() | (is_child ? REGION_CHILD : 0);
+    struct filch__circle_note note = {.who = who,
+                                      .what = "await",
+                                      .object = task,
+                                      .holder = holder,
+                                      .deadline = deadline,
+                                      .cancellable = true,
+                                      .may_fail = true};
+    if (filch__circle_enter(&note)) return -EDEADLK;
+    int answer = await_it(worker, task, value, deadline);
+    filch__circle_leave(&note);
+    return answer;
+}
+
+static int await(struct filch_task *task, int *value, filch_deadline deadline) {
+    struct filch__worker *worker = filch__worker_current();
+    if (unlikely(is_of_parent(worker, task))) return -ESHUTDOWN;
+    if (unlikely(worker != NULL && region_task(worker->deque.hot.region) == task)) return -EDEADLK;
+    if (unlikely(filch__cancelled_or_watched())) return await_rarely(worker, task, value, deadline);
+    return await_it(worker, task, value, deadline);
 }
 
 int filch_await(filch_task *task, int *result, filch_deadline deadline) {

@@ -7,6 +7,7 @@
  */
 #include <filch/blocking.h>
 
+#include "sched/ledger.h"
 #include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
@@ -16,6 +17,11 @@ void filch__block_die(const struct filch__worker *worker, const char *what) {
     struct filch_task *task = region_task(worker->deque.hot.region);
     filch__die("block: between filch_block_begin and filch_block_end nothing waits: task %p \"%s\" %s", (void *)task,
                filch_task_name(task), what);
+}
+
+void filch__guard_task_ends(struct filch__worker *worker, struct filch_task *task) {
+    if (worker->guard >= GUARD_BLOCK) filch__block_die(worker, "has ended");
+    filch__ledger_task_ends(task);
 }
 
 /* Nobody is there who would take what others leave, and there are fewer at work than there may be. */
@@ -30,7 +36,10 @@ static void compensate(struct filch_runtime *runtime) {
 
 void filch_block_begin(void) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker == NULL || worker->block_depth++ > 0) return;
+    if (worker == NULL) return;
+    bool begun = worker->guard >= GUARD_BLOCK;
+    worker->guard += GUARD_BLOCK;
+    if (begun) return;
     probe1(block, worker->index);
     if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_BLOCK);
     if (worker->simulated) return;
@@ -47,12 +56,13 @@ void filch_block_begin(void) {
 void filch_block_end(void) {
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL) return;
-    if (worker->block_depth == 0) {
+    if (worker->guard < GUARD_BLOCK) {
         struct filch_task *task = region_task(worker->deque.hot.region);
         filch__die("block: filch_block_end without filch_block_begin, in task %p \"%s\"", (void *)task,
                    filch_task_name(task));
     }
-    if (--worker->block_depth > 0) return;
+    worker->guard -= GUARD_BLOCK;
+    if (worker->guard >= GUARD_BLOCK) return;
     probe1(unblock, worker->index);
     if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_UNBLOCK);
     if (worker->simulated) return;

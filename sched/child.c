@@ -5,6 +5,8 @@
 #include <stddef.h>
 
 #include "base/assert.h"
+#include "sched/debug.h"
+#include "sched/quit.h"
 #include "sched/worker.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -14,6 +16,8 @@ static ATOMIC(int32_t) runtimes;
 static void in_child(void) {
     store_relaxed(&filch__process_forks, filch__process_number() + 1);
     store_relaxed(&runtimes, 0);
+    filch__runtimes_forget();
+    filch__debug_forget();
     filch__worker_set_current(NULL);
 }
 

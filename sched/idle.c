@@ -277,7 +277,7 @@ static void *search(struct filch__worker *worker) {
     for (;;) {
         void *item = filch__steal_round(worker);
         for (int i = 0; i < FILCH__TIMES(GLANCES) && item == NULL; i++) {
-            spin_pause();
+            if (!worker->simulated) spin_pause();
             item = filch__steal_glance(worker);
         }
         if (item != NULL) return item;

@@ -120,7 +120,7 @@ static int bind(struct filch__task_extra *extra, struct value *value) {
 int filch_local_set(const filch_local *key, void *value, void (*destroy)(void *value)) {
     if (key == NULL) return -EINVAL;
     struct filch_task *task = filch_self();
-    if (task == NULL) return -EPERM;
+    if (task == NULL) return filch__debug_no_task("filch_local_set");
     struct filch__task_extra *extra = filch__task_extra(task);
     struct value *made = extra == NULL ? NULL : filch__heap_get(sizeof *made, _Alignof(struct value));
     if (made == NULL) return -ENOMEM;

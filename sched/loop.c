@@ -17,11 +17,13 @@
  * the first time may be put off by as many turns again.
  * Timers that are due fire within TIMER_TURNS turns.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "sched/foreign.h"
 #include "sched/frame.h"
 #include "sched/probe.h"
 #include "sched/region.h"
@@ -58,7 +60,7 @@ static inline void show_parked(struct filch__worker *worker, struct filch__waite
 }
 
 /* The worker's first act on the stack it has arrived on: disposes of what it left. */
-static void land(struct filch__worker *worker, void *context) {
+static force_inline void land(struct filch__worker *worker, void *context) {
     filch__context_take_over(worker);
     struct filch__waiter *left = worker->left;
     switch (worker->landing) {
@@ -122,7 +124,7 @@ static void *fresh_loop(struct filch__stack *stack, struct filch__worker *worker
 
 static struct filch__stack *stack_of_class(struct filch__worker *worker, unsigned size_class) {
     if (likely(size_class == worker->stacks.size_class)) return filch__stack_cache_get(&worker->stacks);
-    return filch__stack_pool_get(&worker->runtime->stacks, size_class);
+    return filch__stack_pool_get(&worker->runtime->stock.stacks, size_class);
 }
 
 static inline unsigned class_of_task(struct filch__worker *worker, const struct filch_task *task) {
@@ -190,8 +192,8 @@ static never_inline void note_leaving(struct filch__worker *worker, const struct
     }
 }
 
-void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
-    if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "makes a call that waits");
+static force_inline void leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing,
+                               void *item) {
     left->stack = worker->stack;
     left->region = worker->deque.hot.region;
     struct filch__exceptions exceptions = filch__exceptions_take(worker->exceptions);
@@ -212,6 +214,33 @@ void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *lef
     filch__exceptions_put(worker->exceptions, exceptions);
     probe2(resume, left, left->region);
     if (filch__traces(&worker->deque.hot)) filch__trace_resume(&worker->deque.hot, left);
+}
+
+/* Not inline: where the thread's errno is, must be found anew after a switch. */
+static never_inline void spoil_errno(void) {
+    errno = FILCH_DEBUG_ERRNO;
+}
+
+/* By a worker with a guard. */
+static never_inline void leave_watched(struct filch__worker *worker, struct filch__waiter *left, enum landing landing,
+                                       void *item) {
+    if (worker->guard >= GUARD_BLOCK) filch__block_die(worker, "makes a call that waits");
+    uint32_t checks = worker->runtime->debug.checks;
+    if (checks & CHECK_FOREIGN) {
+        filch__foreign_look(landing == LAND_YIELD ? "yield" : left->reason,
+                            landing == LAND_YIELD ? NULL : left->object);
+    }
+    if (checks & CHECK_ERRNO) spoil_errno(); /* for who has its address from before */
+    leave(worker, left, landing, item);
+    if (checks & CHECK_ERRNO) spoil_errno();
+}
+
+void filch__worker_leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing, void *item) {
+    if (unlikely(worker->guard > 0)) {
+        leave_watched(worker, left, landing, item);
+    } else {
+        leave(worker, left, landing, item);
+    }
 }
 
 /* Leaves the loop's own stack, on which nothing is, for the strand's. Does not return. */

@@ -102,6 +102,7 @@ static void watch(struct filch__worker *worker, struct sight *sight) {
     struct filch__watch *watch = &worker->watch;
     uint32_t turn = load_relaxed(&worker->turn); /* a glance */
     if (turn != watch->turn) {
+        if (unlikely(watch->asked)) filch__hog_gone_on(worker, sight->now_ns - watch->since_ns);
         *watch = (struct filch__watch){.turn = turn, .since_ns = sight->now_ns};
         sight->moved = true;
         return;
@@ -227,6 +228,7 @@ static void look_at(struct filch__worker *worker, struct sight *sight) {
         fire_timers(worker, sight);
         break;
     case RESTS_ASLEEP:
+        if (unlikely(worker->watch.asked)) filch__hog_gone_on(worker, sight->now_ns - worker->watch.since_ns);
         worker->watch = (struct filch__watch){.turn = load_relaxed(&worker->turn), .since_ns = sight->now_ns};
         break;
     default:
@@ -278,7 +280,7 @@ static struct filch_task *task_of(const struct filch__worker *worker) {
     return load_relaxed(&worker->turn) == worker->watch.turn ? task : NULL;
 }
 
-static void count_hog(struct filch__worker *worker, struct sight *sight) {
+static void count_hog(struct filch__worker *worker) {
     struct filch__monitor *monitor = &worker->runtime->monitor;
     worker->watch.counted = true;
     count_up(&worker->hogs, 1);
@@ -288,9 +290,25 @@ static void count_hog(struct filch__worker *worker, struct sight *sight) {
     filch__latch_take(&monitor->name_latch);
     memcpy(monitor->hog_name, name, sizeof name);
     filch__latch_leave(&monitor->name_latch);
-    if (!monitor->tells || sight->now_ns - monitor->told_at_ns < TELL_NS) return;
-    monitor->told_at_ns = sight->now_ns;
-    filch__hog_tell(worker);
+}
+
+/* Whether it is to be asked what it runs: once in a turn. */
+static bool is_to_be_told(const struct filch__worker *worker, int64_t lasts_ns, int64_t now_ns) {
+    struct filch__monitor *monitor = &worker->runtime->monitor;
+    if (!monitor->tells || worker->watch.asked) return false;
+    int64_t hog_ns = worker->runtime->debug.hog_ns;
+    if (hog_ns > 0) return lasts_ns >= hog_ns;
+    if (!worker->watch.counted || now_ns - monitor->told_at_ns < TELL_NS) return false;
+    monitor->told_at_ns = now_ns;
+    return true;
+}
+
+static void tell_of_hog(struct filch__worker *worker, int64_t now_ns) {
+    int64_t lasts_ns = now_ns - worker->watch.since_ns;
+    if (worker->watch.asked) (void)filch__hog_tell(worker, lasts_ns);
+    if (!is_to_be_told(worker, lasts_ns, now_ns)) return;
+    worker->watch.asked = true;
+    filch__hog_ask(worker);
 }
 
 /* Something waits: who stands still is a hog. */
@@ -301,7 +319,8 @@ static void count_hogs(struct filch_runtime *runtime, struct sight *sight) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
         struct filch__watch *watch = &worker->watch;
         if (!watch->stuck || load_relaxed(&worker->blocks)) continue; /* a glance */
-        if (!watch->counted && sight->work) count_hog(worker, sight);
+        if (!watch->counted && sight->work) count_hog(worker);
+        tell_of_hog(worker, sight->now_ns);
         uint64_t lasts_ns = (uint64_t)(sight->now_ns - watch->since_ns);
         if (watch->counted && lasts_ns > most) most = lasts_ns;
     }
@@ -429,6 +448,15 @@ static bool may_sleep(struct filch_runtime *runtime, const struct sight *sight) 
     return monitor->looks_at_rest >= REST_LOOKS && load_relaxed(&monitor->spares) == 0; /* a hint */
 }
 
+/* All tasks have ended: who was asked has gone on. */
+static void end_hogs(struct filch_runtime *runtime) {
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) {
+        struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        if (worker->watch.asked) filch__hog_gone_on(worker, filch__clock_now() - worker->watch.since_ns);
+    }
+}
+
 static void *monitor_thread(void *argument) {
     struct filch_runtime *runtime = argument;
     struct filch__monitor *monitor = &runtime->monitor;
@@ -445,6 +473,7 @@ static void *monitor_thread(void *argument) {
             nap(runtime, &sight);
         }
     }
+    if (monitor->tells) end_hogs(runtime);
     return NULL;
 }
 

@@ -52,6 +52,7 @@ struct filch__watch {
     uint32_t still;      /* looks in a row that found the same turn */
     bool stuck;          /* it stands still */
     bool counted;        /* among the hogs */
+    bool asked;          /* what it runs */
     uint32_t waiting;    /* looks in a row that found something in its deque */
     int64_t since_ns;    /* when the turn was first seen */
     int64_t cpu_ns;      /* what the thread had used of a processor when it was first found still */
@@ -69,7 +70,7 @@ enum monitor_word {
 struct filch__monitor {
     /* read-only after init */
     bool on;
-    bool tells;      /* writes a line and a backtrace for each hog */
+    bool tells;      /* of hogs */
     bool tells_rest; /* tells when all tasks wait for nothing that it knows of: FILCH_DEBUG=deadlock */
     pthread_t thread;
 

@@ -43,7 +43,7 @@ static void handle(int signal, siginfo_t *info, void *context) {
     const struct filch__stand_in *stand_in = filch__stand_in_now();
     if (stand_in != NULL) stand_in->tell();
     if (worker != NULL && worker->stack != NULL &&
-        filch__stack_guards(&worker->runtime->stacks, worker->stack, info->si_addr)) {
+        filch__stack_guards(&worker->runtime->stock.stacks, worker->stack, info->si_addr)) {
         report(worker, info->si_addr);
     } else if ((former.sa_flags & SA_SIGINFO) != 0 && former.sa_sigaction != NULL) {
         former.sa_sigaction(signal, info, context);

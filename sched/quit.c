@@ -45,6 +45,14 @@ void filch__runtimes_remove(struct filch_runtime *runtime) {
     while (load_seq_cst(&visits) > 0) sched_yield(); /* VISIT */
 }
 
+/* There is one thread. */
+void filch__runtimes_forget(void) {
+    for (unsigned i = 0; i < RUNTIMES_MAX; i++) store_relaxed(&filch__runtimes_table[i], NULL);
+    store_relaxed(&visits, 0);
+    store_relaxed(&adding.taken, 0); /* whoever had it */
+    store_relaxed(&asked, 0);
+}
+
 int filch__runtimes_each(int (*visit)(struct filch_runtime *runtime, void *arg), void *arg) {
     int answer = 0;
     add_seq_cst(&visits, 1); /* VISIT */
@@ -82,9 +90,10 @@ void filch__quit_serve(void) {
 }
 
 static void watch(void) {
-    const char *wishes = getenv("FILCH_DEBUG");
+    struct filch__debug debug = {0};
     struct sigaction now;
-    if (wishes != NULL && strstr(wishes, "noquit") != NULL) return;
+    filch__debug_of_environment(&debug);
+    if (debug.checks & CHECK_NO_QUIT) return;
     if (sigaction(SIGQUIT, NULL, &now) != 0 || (now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL) return;
     filch__hog_prepare(); /* loads what unwinds: not when memory or locks are at their end */
     int restart =

@@ -21,6 +21,9 @@ struct filch_runtime;
 void filch__runtimes_add(struct filch_runtime *runtime);
 void filch__runtimes_remove(struct filch_runtime *runtime);
 
+/* In the child of a fork: none of the parent's is there, and nobody who was visiting them. */
+void filch__runtimes_forget(void);
+
 /* Calls `visit` for each, until it returns other than 0, and returns that. */
 int filch__runtimes_each(int (*visit)(struct filch_runtime *runtime, void *arg), void *arg);
 

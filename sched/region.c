@@ -38,6 +38,10 @@ bool filch__cancelled_slow(void *word) {
     return filch__region_is_cancelled(word);
 }
 
+bool filch__cancelled_or_watched_slow(void *word) {
+    return filch__cancelled_slow(word) || load_relaxed(&region_task(word)->flags) & TASK_WATCHED; /* never changes */
+}
+
 bool filch_cancelled(void) {
     return filch__cancelled();
 }

@@ -36,7 +36,7 @@ int filch_task_each(filch_runtime *runtime, int (*visit)(const filch_task_info *
     if (runtime == NULL || visit == NULL) return -EINVAL;
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN; /* its locks may be taken for ever */
     struct each each = {runtime, visit, arg};
-    return filch__slab_each(&runtime->tasks, each_record, &each);
+    return filch__slab_each(&runtime->stock.tasks, each_record, &each);
 }
 
 /* ------------------------------------------------------------------------------------------------------- report */

@@ -51,14 +51,9 @@ static bool options_are_valid(const filch_options *options) {
     if (options->blocking_threads > FILCH_BLOCKING_THREADS_MAX) return false;
     if ((unsigned)options->on_deadlock > FILCH_DEADLOCK_IGNORE) return false;
     if ((unsigned)options->poller > FILCH_POLLER_IO_URING) return false;
+    if (!filch__debug_read(&(struct filch__debug){0}, options->debug, "filch_options.debug")) return false;
     return options->stack_size == 0 ||
            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX);
-}
-
-/* FILCH_DEBUG in the environment holds words, such as "hog,deadlock". */
-static bool is_wished_for(const char *word) {
-    const char *wishes = getenv("FILCH_DEBUG");
-    return wishes != NULL && strstr(wishes, word) != NULL;
 }
 
 /* Whether deques may be closed: see sched/deque.h. ThreadSanitizer does not see the barrier. */
@@ -87,22 +82,23 @@ static int worker_init(struct filch__worker *worker, struct filch_runtime *runti
     worker->runtime = runtime;
     worker->index = index;
     worker->simulated = runtime->simulated;
+    worker->guard = runtime->debug.checks & (CHECK_HELD | CHECK_FOREIGN | CHECK_ERRNO) ? GUARD_WATCHED : 0;
     bool only = runtime->worker_count == 1;
     worker->may_be_alone = only && index == 0 && runtime->monitor.on && runtime->closable;
     worker->alone = worker->may_be_alone || (only && !runtime->monitor.on);
     filch__random_init(&worker->random, seed, index);
-    filch__slab_cache_init(&worker->tasks, &runtime->tasks);
-    filch__slab_cache_init(&worker->extras, &runtime->extras);
-    filch__stack_cache_init(&worker->stacks, &runtime->stacks, runtime->stack_class);
-    filch__timers_init(&worker->timers);
+    filch__slab_cache_init(&worker->tasks, &runtime->stock.tasks);
+    filch__slab_cache_init(&worker->extras, &runtime->stock.extras);
+    filch__stack_cache_init(&worker->stacks, &runtime->stock.stacks, runtime->stack_class);
+    filch__timers_renew(&worker->timers);
     int answer = filch__deque_init(&worker->deque, worker->alone || (runtime->closable && !is_spare(worker)));
     if (answer != 0) goto no_deque;
     answer = filch__runqueue_init(&worker->runqueue);
     if (answer != 0) goto no_runqueue;
     worker->runqueue.alone = worker->alone;
     answer = -ENOMEM;
-    worker->signal_stack = filch__heap_get(filch__overflow_stack_size(), 16);
-    if (worker->signal_stack == NULL) goto no_signal_stack;
+    if (!worker->simulated) worker->signal_stack = filch__heap_get(filch__overflow_stack_size(), 16);
+    if (!worker->simulated && worker->signal_stack == NULL) goto no_signal_stack;
     worker->left_stack = filch__stack_cache_get(&worker->stacks); /* its first */
     if (worker->left_stack != NULL) return 0;
 
@@ -123,15 +119,19 @@ static void block_sigpipe(void) {
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 }
 
+/* What a worker's thread is, where it is one of its own. */
+static void prepare_thread(struct filch__worker *worker) {
+    filch__fiber_init_thread(&worker->thread_fiber);
+    filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
+    block_sigpipe();
+    prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
+}
+
 static void *worker_thread(void *argument) {
     struct filch__worker *worker = argument;
-    if (!worker->simulated) filch__fiber_init_thread(&worker->thread_fiber);
-    filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
+    if (!worker->simulated) prepare_thread(worker);
     filch__worker_set_current(worker);
     worker->exceptions = filch__exceptions_of_thread();
-    if (!worker->simulated) block_sigpipe();
-    if (!worker->simulated)
-        prctl(PR_SET_TIMERSLACK, 1); /* its sleeps end when its timers are due, not up to 50 us later */
     filch__timers_saw(&worker->timers, filch__clock_now());
     if (THREADS_HAVE_CLOCKS && !worker->simulated) {
         pthread_getcpuclockid(pthread_self(), &worker->processor_clock);
@@ -140,7 +140,7 @@ static void *worker_thread(void *argument) {
     if (is_spare(worker)) filch__idle_wait_retired(worker);
     filch__worker_run(worker);
     filch__worker_set_current(NULL);
-    filch__overflow_unwatch();
+    if (!worker->simulated) filch__overflow_unwatch();
     return NULL;
 }
 
@@ -200,10 +200,6 @@ static int start_workers(struct filch_runtime *runtime) {
     return answer;
 }
 
-static size_t workers_size(const struct filch_runtime *runtime) {
-    return runtime->worker_count * sizeof(struct filch__worker);
-}
-
 /* -------------------------------------------------------------------------------------------------------- spares */
 
 static struct filch__worker *spare_make(struct filch_runtime *runtime, unsigned index) {
@@ -238,13 +234,31 @@ static void workers_fini(struct filch_runtime *runtime) {
     }
 }
 
+/* Zeroed, but for a stock that may be there. */
+static struct filch_runtime *runtime_get(bool simulated, unsigned workers) {
+    struct filch_runtime *runtime = simulated ? filch__sim_take_runtime(workers) : NULL;
+    return runtime != NULL ? runtime : filch__heap_get(sizeof *runtime, CACHE_LINE);
+}
+
+static void runtime_put(struct filch_runtime *runtime) {
+    if (runtime->simulated && filch__sim_keep_runtime(runtime)) return;
+    filch__runtime_free(runtime);
+}
+
+void filch__runtime_free(struct filch_runtime *runtime) {
+    filch__stock_fini(&runtime->stock);
+    filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+}
+
+static int stock_make(struct filch_runtime *runtime) {
+    int answer = runtime->stock.workers != NULL ? 0 : filch__stock_init(&runtime->stock, runtime->worker_count);
+    runtime->workers = runtime->stock.workers;
+    return answer;
+}
+
 /* The parts that hold no thread; `workers` have been finished, or were never there. */
 static void parts_fini(struct filch_runtime *runtime) {
     filch__trace_fini(runtime);
-    filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
-    filch__stack_pool_fini(&runtime->stacks);
-    filch__slab_depot_fini(&runtime->extras);
-    filch__slab_depot_fini(&runtime->tasks);
     filch__lock_fini(&runtime->children_lock);
     filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
@@ -252,8 +266,6 @@ static void parts_fini(struct filch_runtime *runtime) {
 }
 
 static int workers_init(struct filch_runtime *runtime, uint64_t seed) {
-    runtime->workers = filch__heap_get(workers_size(runtime), CACHE_LINE);
-    if (runtime->workers == NULL) return -ENOMEM;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         int answer = worker_init(&runtime->workers[i], runtime, i, seed);
         if (answer == 0) continue;
@@ -271,19 +283,11 @@ static int parts_init(struct filch_runtime *runtime, uint64_t seed) {
     filch__inject_init(&runtime->inject);
     filch__lock_init(&runtime->children_lock);
     filch__lock_init(&runtime->poller_lock);
-    filch__slab_depot_init(&runtime->tasks, sizeof(struct filch_task));
-    filch__slab_depot_init(&runtime->extras, sizeof(struct filch__task_extra));
     store_relaxed(&runtime->coarse_ns, filch__clock_now()); /* nobody else knows of it */
-    int answer = filch__stack_pool_init(&runtime->stacks);
-    if (answer != 0) goto no_stacks;
-    answer = workers_init(runtime, seed);
+    int answer = stock_make(runtime);
+    if (answer == 0) answer = workers_init(runtime, seed);
     if (answer == 0) return 0;
 
-    filch__heap_put(runtime->workers, workers_size(runtime), CACHE_LINE);
-    filch__stack_pool_fini(&runtime->stacks);
-no_stacks:
-    filch__slab_depot_fini(&runtime->extras);
-    filch__slab_depot_fini(&runtime->tasks);
     filch__lock_fini(&runtime->children_lock);
     filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
@@ -308,11 +312,22 @@ static int simulation_of(const filch_options *options, filch_simulation *room, u
     return room->policy == FILCH_RANDOM_WALK || room->policy == FILCH_PCT ? filch__sim_begin(room) : -EINVAL;
 }
 
+static void fill_debug(struct filch_runtime *runtime, const filch_options *options) {
+    struct filch__debug *debug = &runtime->debug;
+    filch__debug_of_environment(debug);
+    (void)filch__debug_read(debug, options->debug, NULL);
+    if (options->on_deadlock == FILCH_DEADLOCK_ABORT && debug->on_cycle == CYCLE_TELL) debug->on_cycle = CYCLE_ABORT;
+    debug->on_report = options->on_report;
+    debug->on_report_arg = options->on_report_arg;
+    filch__debug_begin(runtime);
+}
+
 static void fill(struct filch_runtime *runtime, const filch_options *options, unsigned workers,
                  const filch_simulation *simulation) {
     snprintf(runtime->name, sizeof runtime->name, "%s", options->name == NULL ? "filch" : options->name);
     runtime->simulated = simulation != NULL;
     runtime->task_flags = runtime->simulated ? TASK_SIMULATED : 0;
+    fill_debug(runtime, options);
     runtime->worker_count = workers != 0 ? workers : filch__cpu_available();
     if (runtime->worker_count > FILCH_WORKERS_MAX) runtime->worker_count = FILCH_WORKERS_MAX;
     runtime->search_max = runtime->worker_count <= 2 ? 1 : runtime->worker_count / 2;
@@ -323,8 +338,8 @@ static void fill(struct filch_runtime *runtime, const filch_options *options, un
     runtime->seed = runtime->simulated ? simulation->seed : options->seed != 0 ? options->seed : filch__random_seed();
     runtime->worker_known = runtime->monitor.at_work = runtime->worker_count;
     runtime->monitor.on = !options->no_monitor && MONITOR_POSSIBLE && !runtime->simulated;
-    runtime->monitor.tells = options->report_hogs || is_wished_for("hog");
-    runtime->monitor.tells_rest = is_wished_for("deadlock");
+    runtime->monitor.tells = options->report_hogs || runtime->debug.checks & CHECK_HOG;
+    runtime->monitor.tells_rest = runtime->debug.checks & CHECK_DEADLOCK;
     runtime->on_deadlock = options->on_deadlock;
     runtime->poller_wish = options->poller;
     runtime->interrupt.on = options->interrupt && !runtime->simulated;
@@ -342,7 +357,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     filch__trace_watch();
     int answer = simulation_of(options, &room, &workers, &simulation);
     if (answer != 0) return answer;
-    struct filch_runtime *runtime = filch__heap_get(sizeof *runtime, CACHE_LINE);
+    struct filch_runtime *runtime = runtime_get(simulation != NULL, workers);
     answer = -ENOMEM;
     if (runtime == NULL) goto no_runtime;
     fill(runtime, options, workers, simulation);
@@ -361,7 +376,7 @@ no_workers:
     workers_fini(runtime);
     parts_fini(runtime);
 no_parts:
-    filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+    filch__runtime_free(runtime);
 no_runtime:
     if (simulation != NULL) filch__sim_end();
     return answer;
@@ -433,12 +448,13 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
     filch__trace_finish(runtime);
+    filch__debug_end(runtime);
     filch__process_count(-1);
     poller_fini(runtime);
     workers_fini(runtime);
     parts_fini(runtime);
     bool simulated = runtime->simulated;
-    filch__heap_put(runtime, sizeof *runtime, CACHE_LINE);
+    runtime_put(runtime);
     if (simulated) filch__sim_end();
     return 0;
 }

@@ -8,12 +8,14 @@
 #include "alloc/alloc.h"
 #include "sched/blocking.h"
 #include "sched/child.h"
+#include "sched/debug.h"
 #include "sched/idle.h"
 #include "sched/inject.h"
 #include "sched/interrupt.h"
 #include "sched/monitor.h"
 #include "sched/poller.h"
 #include "sched/sim.h"
+#include "sched/stock.h"
 #include "sched/trace.h"
 #include "sched/worker.h"
 
@@ -31,6 +33,7 @@ struct filch_runtime {
     uint64_t seed;
     bool simulated; /* sched/sim.h */
     filch_deadlock on_deadlock;
+    struct filch__debug debug;
     uint8_t task_flags; /* that every task begins with */
 
     /* the monitor writes, any thread reads */
@@ -43,9 +46,6 @@ struct filch_runtime {
     struct filch__interrupt interrupt;
     struct filch__idle idle;
     struct filch__inject inject;
-    struct filch__slab_depot tasks;
-    struct filch__slab_depot extras;
-    struct filch__stack_pool stacks;
     ATOMIC(struct filch__trace *) trace;      /* NULL, until it is traced; then for good: sched/trace.h */
     ATOMIC(struct filch__poller *) poller;    /* NULL, until a descriptor is used */
     struct filch__lock poller_lock;           /* over its making */
@@ -59,7 +59,14 @@ struct filch_runtime {
     ATOMIC(uint32_t) quiet;                   /* a futex: counts up when a worker goes to sleep while somebody waits */
     ATOMIC(uint32_t) quiet_waiters;
     ATOMIC(uint64_t) spawned_outside; /* tasks spawned by threads that are no workers of this runtime */
+
+    /* last: what stands before it is zeroed for the next, where the stock is kept */
+    struct filch__stock stock;
+    struct filch_runtime *next; /* of those that are kept, while it is none */
 };
+
+/* Its memory; the parts have been finished. */
+void filch__runtime_free(struct filch_runtime *runtime);
 
 /* How many workers there are to be looked at, spares included. Only grows. */
 static inline unsigned filch__runtime_known(struct filch_runtime *runtime) {

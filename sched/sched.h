@@ -28,20 +28,39 @@
 #include "sched/task.h"
 #include "sched/waitlist.h"
 
-/* The rest of the next, and the point at which a simulation may let another worker go on. */
+/* The rest of the next two, and the point at which a simulation may let another worker go on. */
 bool filch__cancelled_slow(void *word);
+bool filch__cancelled_or_watched_slow(void *word);
 
-/* Whether a waiting call of the caller answers -ECANCELED. False outside tasks. */
-static force_inline bool filch__cancelled(void) {
+/* Whether the caller is a task that is cancelled by itself; of one that is not as simple as that, `slow` tells. */
+static force_inline bool filch__look_at_caller(bool (*slow)(void *word)) {
+    enum { RARE = TASK_SCOPED | TASK_IN_PLACE | TASK_SIMULATED | TASK_WATCHED };
     void *word = filch__here()->region;
     if (likely(!region_is_open(word))) {
         struct filch_task *task = (struct filch_task *)(void *)region_of(word);
         if (unlikely(task == NULL)) return false;
-        if (likely((load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE | TASK_SIMULATED)) == 0)) { /* its own */
+        if (likely((load_relaxed(&task->flags) & RARE) == 0)) { /* its own */
             return load_acquire(&task->hints) & TASK_CANCELLED;
         }
     }
-    return filch__cancelled_slow(word);
+    return slow(word);
+}
+
+/* Whether a waiting call of the caller answers -ECANCELED. False outside tasks. */
+static force_inline bool filch__cancelled(void) {
+    return filch__look_at_caller(filch__cancelled_slow);
+}
+
+/*
+ * Whether it does, or the task is debugged, so that the call has more to do. Which of the two, filch__cancelled_now tells.
+ * In place of filch__cancelled, not after it.
+ */
+static force_inline bool filch__cancelled_or_watched(void) {
+    return filch__look_at_caller(filch__cancelled_or_watched_slow);
+}
+
+static inline bool filch__cancelled_now(void) {
+    return filch__region_is_cancelled(filch__here()->region);
 }
 
 /* The budget of filch__spend is used up. */

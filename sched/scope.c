@@ -23,6 +23,8 @@
 #include "base/barrier.h"
 #include "base/clock.h"
 #include "base/tasksan.h"
+#include "sched/circle.h"
+#include "sched/ledger.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -170,7 +172,7 @@ static int cancel_record(void *record, void *argument) {
 }
 
 void filch__runtime_cancel_again(struct filch_runtime *runtime) {
-    filch__slab_each(&runtime->tasks, cancel_record, runtime);
+    filch__slab_each(&runtime->stock.tasks, cancel_record, runtime);
 }
 
 void filch_runtime_cancel(filch_runtime *runtime) {
@@ -305,7 +307,7 @@ int filch_scope_open(filch_scope *scope, const filch_scope_options *options) {
     if (scope == NULL || (unsigned)options->policy > FILCH_SCOPE_SUPERVISE) return -EINVAL;
     struct filch__worker *worker = filch__worker_current();
     filch_runtime *runtime = worker != NULL ? worker->runtime : options->runtime;
-    if (runtime == NULL) return -EPERM;
+    if (runtime == NULL) return filch__debug_no_task("filch_scope_open");
     if (worker != NULL && options->runtime != NULL && options->runtime != runtime) return -EINVAL;
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     *scope = (struct filch_scope){.filch__runtime = runtime, .filch__name = options->name};
@@ -322,6 +324,7 @@ int filch_scope_open(filch_scope *scope, const filch_scope_options *options) {
     if (options->deadline.at_ns != 0 && options->deadline.at_ns != INT64_MAX) {
         (void)filch_scope_set_deadline(scope, options->deadline); /* nobody has cancelled it yet */
     }
+    if (worker == NULL) filch__ledger_opened(scope, runtime);
     return 0;
 }
 
@@ -388,6 +391,17 @@ uintptr_t filch__scope_end_member(struct filch_task *task, int result) {
 
 /* ------------------------------------------------------------------------------------------------------------ close */
 
+/* Where circles are looked for: a member may wait for what the caller holds. */
+static never_inline void park_noted(struct filch_scope *scope, struct filch__waiter *waiter) {
+    struct filch_task *task = filch_self();
+    bool is_child = (uintptr_t)filch__here()->region & REGION_CHILD;
+    uintptr_t who = (uintptr_t)task | (is_child ? REGION_CHILD : 0);
+    struct filch__circle_note note = {.who = who, .what = "scope_close", .object = scope, .deadline = FILCH_NEVER};
+    if (task != NULL) (void)filch__circle_enter(&note);
+    filch__park(waiter);
+    if (task != NULL) filch__circle_leave(&note);
+}
+
 static bool wait_for_members(struct filch_scope *scope) {
     struct filch__waiter waiter;
     filch__latch_take(&scope->filch__latch); /* MEMBER */
@@ -397,7 +411,11 @@ static bool wait_for_members(struct filch_scope *scope) {
         scope->filch__closer = &waiter;
     }
     filch__latch_leave(&scope->filch__latch);
-    if (wait) filch__park(&waiter);
+    if (wait && filch__debug_has(CHECK_CYCLE)) {
+        park_noted(scope, &waiter);
+    } else if (wait) {
+        filch__park(&waiter);
+    }
     edge_acquire(scope); /* MEMBER */
     return wait;
 }
@@ -409,6 +427,7 @@ int filch_scope_close(filch_scope *scope) {
     if (scope->filch__timers != NULL) filch__timer_remove(scope->filch__timers, &timer_of(scope)->timer);
     unnest(scope);
     struct filch__worker *worker = filch__worker_current();
+    if (worker == NULL) filch__ledger_closed(scope);
     bool cancelled_around = waited && filch__cancelled();
     if (worker != NULL) filch__region_pop(worker, &scope->filch__region, "scope_close");
     scope->filch__runtime = NULL; /* it is closed, as far as that can be told */

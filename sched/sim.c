@@ -18,9 +18,10 @@ enum {
     STACK_SIZE = 256 << 10, /* of a simulated thread: it holds what a thread's own would */
     CHANGES_DEFAULT = 3,
     CHANGES_MAX = 16,
-    READING_NS = 10, /* what it takes to read the clock */
-    POINT_NS = 20,   /* and to come to a point */
-    PCT_STEPS = 2000 /* within so many points from the start the priorities change */
+    READING_NS = 10,  /* what it takes to read the clock */
+    POINT_NS = 20,    /* and to come to a point */
+    PCT_STEPS = 2000, /* within so many points from the start the priorities change */
+    RUNTIMES_KEPT = 8 /* by a row: a program may have several, of several sizes */
 };
 
 #define STEPS_MAX_DEFAULT 100000000u
@@ -56,16 +57,33 @@ struct simulation {
     uint64_t changes[CHANGES_MAX]; /* the points at which the one that runs falls behind all others */
     uint64_t lowest;               /* the last priority given by such a fall */
     bool stuck;
+    bool refused; /* something, and has told so */
     struct thread host, *running, *last;
     struct filch__fiber host_fiber;
+};
+
+/* What one simulation leaves for the next, as long as they follow one another; of a single one, what stands around it. */
+struct row {
+    pthread_t thread;
+    bool lasts;              /* also where there is no simulation */
     struct sigaction former; /* of SIGABRT */
+    void *signal_stack;      /* for the report of a stack overflow: one for all, since all are on one thread */
+    stack_t former_stack;
+    struct thread *threads; /* that nobody is, with their stacks */
+    struct filch_runtime *runtimes;
+    unsigned runtime_count;
 };
 
 static struct simulation *simulation; /* written by the host, while there is no other simulated thread */
-static ATOMIC(uint32_t) taken;        /* 1: there is one */
+static struct row *row;
+static ATOMIC(uint32_t) taken; /* 1: there is a row */
 
 static bool is_mine(void) {
     return pthread_equal(simulation->host_thread, pthread_self());
+}
+
+static bool is_my_row(void) {
+    return row != NULL && pthread_equal(row->thread, pthread_self());
 }
 
 /* ------------------------------------------------------------------------------------------------------------ choices */
@@ -297,13 +315,35 @@ static void list(struct thread *thread) {
     simulation->last = thread;
 }
 
-int filch__sim_start(struct filch__worker *worker, void *(*fn)(void *), struct filch__fiber *fiber) {
-    struct thread *thread = filch__heap_get(sizeof *thread, 8);
-    void *stack = thread == NULL ? NULL : filch__heap_get(STACK_SIZE, 64);
-    if (stack == NULL) {
-        filch__heap_put(thread, sizeof *thread, 8);
-        return -ENOMEM;
+static void thread_free(struct thread *thread) {
+    if (thread == NULL) return;
+    filch__heap_put(thread->stack, STACK_SIZE, 64);
+    filch__heap_put(thread, sizeof *thread, 8);
+}
+
+static struct thread *thread_get(void) {
+    struct thread *thread = row->threads;
+    if (thread != NULL) {
+        row->threads = thread->next;
+        return thread;
     }
+    thread = filch__heap_get(sizeof *thread, 8);
+    if (thread == NULL) return NULL;
+    thread->stack = filch__heap_get(STACK_SIZE, 64);
+    if (thread->stack != NULL) return thread;
+    thread_free(thread);
+    return NULL;
+}
+
+static void thread_put(struct thread *thread) {
+    thread->next = row->threads;
+    row->threads = thread;
+}
+
+int filch__sim_start(struct filch__worker *worker, void *(*fn)(void *), struct filch__fiber *fiber) {
+    struct thread *thread = thread_get();
+    if (thread == NULL) return -ENOMEM;
+    void *stack = thread->stack;
     filch__fiber_init(fiber, stack, STACK_SIZE);
     *thread = (struct thread){.worker = worker, .fiber = fiber, .fn = fn, .stack = stack, .until_ns = INT64_MAX};
     thread->context = filch__context_make((char *)stack + STACK_SIZE, STACK_SIZE, entry);
@@ -332,8 +372,7 @@ void filch__sim_join(struct filch__worker *worker) {
     }
     unlist(thread);
     filch__fiber_fini(thread->fiber);
-    filch__heap_put(thread->stack, STACK_SIZE, 64);
-    filch__heap_put(thread, sizeof *thread, 8);
+    thread_put(thread);
 }
 
 int filch__sim_call_outside(filch_fn *fn, void *arg) {
@@ -412,16 +451,21 @@ static void tell(void) {
 
 /* The seed is told before the process dies as it would have; of a crash, sched/overflow.c tells. */
 static void on_abort(int number) {
-    if (simulation == NULL) return;
-    tell();
-    sigaction(number, &simulation->former, NULL);
+    if (simulation != NULL) tell();
+    sigaction(number, &row->former, NULL);
     raise(number);
+}
+
+static void *running_thread(void) {
+    return simulation->running;
 }
 
 static const struct filch__stand_in stand_in = {
     .clock_now = clock_now,
     .clock_peek = clock_peek,
     .is_mine = is_mine,
+    .thread = running_thread,
+    .choose = filch__sim_choose,
     .futex_wait = futex_wait,
     .futex_wake = futex_wake,
     .tell = tell,
@@ -455,21 +499,87 @@ static void prepare(const filch_simulation *asked) {
     simulation->running = simulation->last = &simulation->host;
 }
 
+static void row_free(void) {
+    if (row != NULL) filch__heap_put(row->signal_stack, filch__overflow_stack_size(), 16);
+    filch__heap_put(row, sizeof *row, 8);
+    row = NULL;
+    store_seq_cst(&taken, 0);
+}
+
+static int row_make(bool lasts) {
+    row = filch__heap_get(sizeof *row, 8);
+    if (row != NULL) row->signal_stack = filch__heap_get(filch__overflow_stack_size(), 16);
+    if (row == NULL || row->signal_stack == NULL) {
+        row_free();
+        return -ENOMEM;
+    }
+    row->thread = pthread_self();
+    row->lasts = lasts;
+    sigaltstack(NULL, &row->former_stack);
+    filch__overflow_watch(row->signal_stack, filch__overflow_stack_size());
+    struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigaction(SIGABRT, &action, &row->former);
+    return 0;
+}
+
+static void row_unmake(void) {
+    sigaction(SIGABRT, &row->former, NULL);
+    sigaltstack(&row->former_stack, NULL);
+    for (struct thread *thread = row->threads, *next; thread != NULL; thread = next) {
+        next = thread->next;
+        thread_free(thread);
+    }
+    for (struct filch_runtime *runtime = row->runtimes, *next; runtime != NULL; runtime = next) {
+        next = runtime->next;
+        filch__runtime_free(runtime);
+    }
+    row_free();
+}
+
+int filch__sim_row_begin(void) {
+    return exchange_seq_cst(&taken, 1) == 0 ? row_make(true) : -EBUSY;
+}
+
+void filch__sim_row_end(void) {
+    row_unmake();
+}
+
+struct filch_runtime *filch__sim_take_runtime(unsigned worker_count) {
+    struct filch_runtime **link = &row->runtimes;
+    while (*link != NULL && (*link)->stock.worker_count != worker_count) link = &(*link)->next;
+    struct filch_runtime *runtime = *link;
+    if (runtime == NULL) return NULL;
+    *link = runtime->next;
+    row->runtime_count--;
+    return runtime;
+}
+
+bool filch__sim_keep_runtime(struct filch_runtime *runtime) {
+    if (!row->lasts || row->runtime_count == RUNTIMES_KEPT || !filch__stock_renew(&runtime->stock)) return false;
+    memset(runtime, 0, offsetof(struct filch_runtime, stock));
+    runtime->next = row->runtimes;
+    row->runtimes = runtime;
+    row->runtime_count++;
+    return true;
+}
+
 int filch__sim_begin(const filch_simulation *asked) {
-    if (exchange_seq_cst(&taken, 1) != 0) {
-        if (simulation == NULL || !is_mine()) return -EBUSY;
+    if (exchange_seq_cst(&taken, 1) == 0) {
+        int answer = row_make(false);
+        if (answer != 0) return answer;
+    } else if (!is_my_row()) {
+        return -EBUSY;
+    } else if (simulation != NULL) {
         simulation->runtimes++;
         return 0;
     }
     simulation = filch__heap_get(sizeof *simulation, 8);
     if (simulation == NULL) {
-        store_seq_cst(&taken, 0);
+        if (!row->lasts) row_unmake();
         return -ENOMEM;
     }
     prepare(asked);
     simulation->runtimes = 1;
-    struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_ONSTACK | SA_NODEFER};
-    sigaction(SIGABRT, &action, &simulation->former);
     store_seq_cst(&filch__stand_in, &stand_in);
     return 0;
 }
@@ -477,7 +587,6 @@ int filch__sim_begin(const filch_simulation *asked) {
 void filch__sim_end(void) {
     if (--simulation->runtimes > 0) return;
     store_seq_cst(&filch__stand_in, NULL);
-    sigaction(SIGABRT, &simulation->former, NULL);
     const filch_simulation *asked = &simulation->asked;
     if (asked->hash != NULL) *asked->hash = simulation->hash;
     if (asked->steps != NULL) *asked->steps = simulation->steps;
@@ -489,7 +598,13 @@ void filch__sim_end(void) {
     filch__fiber_fini(&simulation->host_fiber);
     filch__heap_put(simulation, sizeof *simulation, 8);
     simulation = NULL;
-    store_seq_cst(&taken, 0);
+    if (!row->lasts) row_unmake();
+}
+
+void filch__sim_refuse(const char *what) {
+    if (simulation->asked.quiet || simulation->refused) return;
+    simulation->refused = true;
+    dprintf(STDERR_FILENO, "filch: simulation: there are no %s in a simulation: -EOPNOTSUPP\n", what);
 }
 
 bool filch__sim_is_stuck(void) {

@@ -17,6 +17,20 @@
 
 struct filch__worker;
 
+/*
+ * From here on the calling thread's simulations follow one another in a row, until it says that the row ends. What takes
+ * long to make is kept from one for the next, and has no part in a schedule (sched/stock.h). 0, -ENOMEM, or
+ * -EBUSY: somebody else has a simulation, or it is within one.
+ */
+int filch__sim_row_begin(void);
+void filch__sim_row_end(void);
+
+/* What a simulated runtime of the row has left for such as has as many workers, zeroed but for its stock; or NULL. */
+struct filch_runtime *filch__sim_take_runtime(unsigned worker_count);
+
+/* Keeps it for the next. False: the caller is to free it. */
+bool filch__sim_keep_runtime(struct filch_runtime *runtime);
+
 /* The words FILCH_SIM=... of the environment, or NULL: none. -EINVAL where they cannot be read. */
 int filch__sim_from_environment(filch_simulation *simulation, unsigned *workers, bool *asked);
 
@@ -43,6 +57,9 @@ void filch__sim_yield(void);
 
 /* A number below `count`, and part of the schedule. */
 uint32_t filch__sim_choose(uint32_t count);
+
+/* Tells, once in a simulation, that there is no `what` in it. */
+void filch__sim_refuse(const char *what);
 
 /* Whether all were found to wait for ever. Then all is cancelled. */
 bool filch__sim_is_stuck(void);

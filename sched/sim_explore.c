@@ -10,16 +10,37 @@
 #define SEEDS_DEFAULT 1000u
 #define WORKERS_DEFAULT 2u
 
-/* Hashes of schedules that were run; a few of many, which is enough to tell how many differ. */
+/*
+ * How many schedules differ is estimated from their hashes, in memory of a fixed size (HyperLogLog: Flajolet, Fusy, Gandouet,
+ * Meunier 2007): of each register's hashes it keeps the longest run of zeros that one began with.
+ */
+enum { REGISTERS = 16384 }; /* for a standard error of 0.8 % */
+
 struct seen {
-    uint64_t hashes[4096];
-    uint64_t differ;
+    uint8_t zeros[REGISTERS]; /* 0: none has come yet */
 };
 
 static void count_schedule(struct seen *seen, uint64_t hash) {
-    uint64_t *slot = &seen->hashes[hash % (sizeof seen->hashes / sizeof *seen->hashes)];
-    if (*slot != hash) seen->differ++;
-    *slot = hash;
+    uint64_t mixed = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u; /* the hash's high bits are its best */
+    mixed = (mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9u;
+    mixed ^= mixed >> 32;
+    uint8_t zeros = (uint8_t)(1 + __builtin_clzll(mixed | REGISTERS));
+    uint8_t *most = &seen->zeros[mixed % REGISTERS];
+    if (zeros > *most) *most = zeros;
+}
+
+static uint64_t count_different(const struct seen *seen, uint64_t schedules) {
+    double sum = 0, few = 0;
+    unsigned empty = 0;
+    for (unsigned i = 0; i < REGISTERS; i++) {
+        sum += 1.0 / (double)((uint64_t)1 << seen->zeros[i]);
+        empty += seen->zeros[i] == 0;
+    }
+    double many = 0.7213 / (1 + 1.079 / REGISTERS) * REGISTERS * REGISTERS / sum;
+    /* Few leave registers empty: so many draws are expected until no more of them are. */
+    for (unsigned i = empty + 1; i <= REGISTERS; i++) few += (double)REGISTERS / i;
+    uint64_t different = (uint64_t)(empty > 0 && many <= 2.5 * REGISTERS ? few : many);
+    return different < schedules ? different : schedules;
 }
 
 /* The system's clock: a simulation's begins anew each time. */
@@ -50,13 +71,17 @@ int filch_explore(filch_fn *fn, void *arg, const filch_explore_options *options,
     if (explored == NULL) explored = &room;
     *explored = (filch_explored){0};
     if (fn == NULL || !options_are_valid(options)) return -EINVAL;
+    int result = filch__sim_row_begin();
+    if (result != 0) return result;
     struct seen *seen = filch__heap_get(sizeof *seen, 64);
-    if (seen == NULL) return -ENOMEM;
+    if (seen == NULL) {
+        filch__sim_row_end();
+        return -ENOMEM;
+    }
     unsigned workers = options->workers == 0 ? WORKERS_DEFAULT : options->workers;
     uint64_t first = options->first_seed == 0 ? 1 : options->first_seed;
     uint64_t count = options->seeds == 0 ? SEEDS_DEFAULT : options->seeds;
     int64_t until_ns = options->duration_ns == 0 ? INT64_MAX : real_now() + options->duration_ns;
-    int result = 0;
     for (uint64_t seed = first; seed - first < count && result == 0 && real_now() < until_ns; seed++) {
         uint64_t hash = 0, steps = 0;
         filch_simulation simulation = {.seed = seed, .changes = options->changes, .quiet = true};
@@ -67,13 +92,15 @@ int filch_explore(filch_fn *fn, void *arg, const filch_explore_options *options,
         result = filch_run(fn, arg, &run);
         explored->seeds++;
         explored->steps += steps;
+        explored->hash = hash;
         count_schedule(seen, hash);
         if (result == 0) continue;
         explored->seed = seed;
         explored->result = result;
         if (!options->quiet) tell(&simulation, workers, result);
     }
-    explored->schedules = seen->differ;
+    explored->schedules = count_different(seen, explored->seeds);
     filch__heap_put(seen, sizeof *seen, 64);
+    filch__sim_row_end();
     return result;
 }

@@ -224,7 +224,7 @@ int filch__snapshot_take(struct filch__snapshot *snapshot, struct filch_runtime 
     snapshot->table = (uint32_t *)(void *)(snapshot->tasks + room);
     snapshot->table_size = table_size;
     snapshot->bytes = bytes;
-    (void)filch__slab_each(&runtime->tasks, see, snapshot);
+    (void)filch__slab_each(&runtime->stock.tasks, see, snapshot);
     link_up(snapshot);
     return 0;
 }

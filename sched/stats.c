@@ -167,12 +167,12 @@ static void add_poller(filch_stats *stats, struct filch_runtime *runtime) {
 
 static void add_stacks(filch_stats *stats, struct filch_runtime *runtime) {
     struct filch__stack_stats stacks;
-    filch__stack_pool_stats(&runtime->stacks, &stacks);
+    filch__stack_pool_stats(&runtime->stock.stacks, &stacks);
     stats->stacks = stacks.stacks;
     stats->stacks_peak = stacks.stacks_peak;
     stats->stacks_cached = stacks.free;
     stats->stack_bytes = stacks.bytes;
-    stats->guard_mprotect = runtime->stacks.guard_mprotect;
+    stats->guard_mprotect = runtime->stock.stacks.guard_mprotect;
 }
 
 void filch__stats_read(struct filch_runtime *runtime, filch_stats *stats, bool cpu) {

@@ -33,7 +33,7 @@ static void extra_put(struct filch_runtime *runtime, struct filch__worker *worke
     if (worker != NULL) {
         filch__slab_cache_put(&worker->extras, extra);
     } else {
-        filch__slab_depot_put(&runtime->extras, extra);
+        filch__slab_depot_put(&runtime->stock.extras, extra);
     }
     if (locals != NULL) filch__locals_release(locals);
 }
@@ -51,7 +51,7 @@ void filch__task_put(struct filch_task *task) {
     if (worker != NULL) {
         filch__slab_cache_put(&worker->tasks, task);
     } else {
-        filch__slab_depot_put(&runtime->tasks, task);
+        filch__slab_depot_put(&runtime->stock.tasks, task);
     }
 }
 
@@ -60,7 +60,7 @@ static struct filch__task_extra *extra_get(struct filch_task *task) {
     struct filch_runtime *runtime = task->runtime;
     struct filch__worker *worker = worker_of(runtime);
     struct filch__task_extra *extra =
-        worker != NULL ? filch__slab_cache_get(&worker->extras) : filch__slab_depot_get(&runtime->extras);
+        worker != NULL ? filch__slab_cache_get(&worker->extras) : filch__slab_depot_get(&runtime->stock.extras);
     if (extra == NULL) return NULL;
     filch__latch_take(&extra->latch);
     memset(extra->name, 0, sizeof extra->name);
@@ -150,7 +150,7 @@ static force_inline int spawn(const struct filch__spawn *how, struct filch_task 
     if (unlikely(fn == NULL || !options_are_valid(options))) return -EINVAL;
     struct filch_runtime *runtime = how->runtime;
     struct filch_task *task = likely(how->worker != NULL) ? filch__slab_cache_get(&how->worker->tasks)
-                                                          : filch__slab_depot_get(&runtime->tasks);
+                                                          : filch__slab_depot_get(&runtime->stock.tasks);
     if (unlikely(task == NULL)) return -ENOMEM;
     store_relaxed(&task->fn, fn); /* reports may be looking, as at the next but one */
     task->arg = arg;
@@ -182,7 +182,7 @@ int filch__task_spawn(const struct filch__spawn *how, struct filch_task **handle
 
 int filch_spawn(filch_task **task, filch_fn *fn, void *arg, const filch_task_options *options) {
     struct filch__worker *worker = filch__worker_current();
-    if (unlikely(worker == NULL)) return -EPERM;
+    if (unlikely(worker == NULL)) return filch__debug_no_task("filch_spawn");
     struct filch__spawn how = {worker->runtime, worker, NULL, __builtin_return_address(0)};
     return spawn(&how, task, fn, arg, options);
 }
@@ -245,7 +245,7 @@ void filch__task_run(struct filch__worker *worker, struct filch_task *task) {
     int result = filch__task_call(worker, task);
     worker = filch__worker_current(); /* perhaps another than the one that began it */
     if (unlikely(worker == NULL)) filch__process_die("a task's function returned");
-    if (unlikely(worker->block_depth > 0)) filch__block_die(worker, "has ended");
+    if (unlikely(worker->guard > 0)) filch__guard_task_ends(worker, task);
     worker->deque.hot.region = NULL;
     task->result = result;
     store_relaxed(&task->state, (uint8_t)TASK_ENDED); /* for reports */
@@ -296,7 +296,7 @@ void filch_yield(void) {
 
 void filch__spend_last(void) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker->block_depth == 0) filch_yield(); /* else it has been promised that nothing gives way */
+    if (worker->guard < GUARD_BLOCK) filch_yield(); /* else it has been promised that nothing gives way */
     filch__here()->budget = BUDGET;
 }
 

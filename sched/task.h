@@ -52,7 +52,8 @@ enum {
     TASK_IN_PLACE = 2, /* called by the task that awaits it */
     TASK_FORKED = 4,   /* a forked child of it was taken by another worker */
     TASK_SIMULATED =
-        8, /* its runtime is; set in all of its tasks, so that the inline paths need no test of their own */
+        8,             /* its runtime is; set in all of its tasks, so that the inline paths need no test of their own */
+    TASK_WATCHED = 16, /* likewise: its runtime is debugged, see sched/debug.h */
     /* `hints` */
     TASK_CANCELLED = 1, /* by itself, not by a scope */
     TASK_HINT = 2,      /* counts up from here */

@@ -17,6 +17,12 @@ void filch__timers_init(struct filch__timers *timers) {
     timers->earliest_ns = INT64_MAX;
 }
 
+void filch__timers_renew(struct filch__timers *timers) {
+    assert_internal(timers->count == 0 && timers->levels == 0);
+    memset(timers, 0, offsetof(struct filch__timers, filled));
+    timers->earliest_ns = INT64_MAX;
+}
+
 /* --------------------------------------------------------------------------------------------------------- the heap */
 
 static bool is_before(const struct filch__timer *a, const struct filch__timer *b) {

@@ -76,6 +76,9 @@ struct filch__timers {
 
 void filch__timers_init(struct filch__timers *timers);
 
+/* The same for what is zeroed, or was used and of which none is set: the slots are not touched. */
+void filch__timers_renew(struct filch__timers *timers);
+
 /* Sets `timer` to fire at `at_ns`. */
 void filch__timer_set(struct filch__timers *timers, struct filch__timer *timer, struct filch__waiter *waiter,
                       int64_t at_ns);

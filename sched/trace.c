@@ -328,6 +328,7 @@ void filch__trace_add_worker(struct filch__worker *worker) {
 void filch__trace_fini(struct filch_runtime *runtime) {
     struct filch__trace *trace = load_relaxed(&runtime->trace); /* nobody else knows of the runtime any more */
     if (trace != NULL) trace_free(trace);
+    store_relaxed(&runtime->trace, NULL); /* its record may be used again */
 }
 
 /* -------------------------------------------------------------------------------------------------------------- dump */

@@ -13,6 +13,7 @@
 #include "context/context.h"
 #include "sched/deque.h"
 #include "sched/exception.h"
+#include "sched/hog.h"
 #include "sched/item.h"
 #include "sched/monitor.h"
 #include "sched/park.h"
@@ -26,6 +27,12 @@ enum landing {
     LAND_PARK,    /* `left` waits: it may be woken from now on */
     LAND_YIELD,   /* `left` goes to the end of the run queue */
     LAND_RETIRE,  /* nothing is on it: back to the cache */
+};
+
+/* The guard of a worker. */
+enum {
+    GUARD_WATCHED = 1, /* its runtime is debugged: sched/debug.h */
+    GUARD_BLOCK = 2,   /* times filch_block_begin without filch_block_end */
 };
 
 struct filch__worker {
@@ -46,7 +53,7 @@ struct filch__worker {
     struct filch__stack *left_stack;
     void *handed;              /* an item that the next loop begins with */
     ATOMIC(uint32_t) turn;     /* counts up; the monitor reads it */
-    uint32_t block_depth;      /* filch_block_begin without filch_block_end */
+    uint32_t guard;            /* 0: nothing is to be minded where a task is left or ends. See below */
     uint64_t spawned_before;   /* `spawned` at the last turn of the old end of the deque */
     uint64_t spawned_marks[2]; /* `spawned` at turns 0 and 16 of these 64 */
     bool heaped;               /* the deque was not empty since tasks were seen to be added to it */
@@ -106,7 +113,7 @@ struct filch__worker {
     ATOMIC(int) thread_number;            /* gettid(2); 0: it has not begun, or is simulated */
     struct filch__watch watch;            /* the monitor only */
     ATOMIC(uint64_t) hogs;                /* the monitor writes, anyone reads: times that it stood still in the way */
-    ATOMIC(uint32_t) hog_turn;            /* the monitor writes: the turn of a hog that is to tell of itself */
+    struct filch__hog hog;                /* what it tells of itself as one */
     ATOMIC(uint32_t) tell;                /* 1: whatever it runs is to tell of itself, for a dump */
 
     pthread_t thread; /* the runtime's creator, and the monitor */
@@ -128,6 +135,9 @@ void filch__worker_set_current(struct filch__worker *worker);
 
 /* Ends the process: the caller, between filch_block_begin and _end, does `what` must not be done there. */
 _Noreturn void filch__block_die(const struct filch__worker *worker, const char *what);
+
+/* A task of a worker with a guard has ended. sched/block.c. */
+void filch__guard_task_ends(struct filch__worker *worker, struct filch_task *task);
 
 /* What is in the next slot goes to the run queue. */
 void filch__worker_put_off_next(struct filch__worker *worker);

@@ -16,8 +16,19 @@
 #include "sync/chan.h"
 
 #include "alloc/alloc.h"
+#include "sched/complaint.h"
+#include "sched/debug.h"
+#include "sched/ledger.h"
 
 /* ------------------------------------------------------------------------------------------------ create, destroy */
+
+/* For debug mode; glances. */
+static void describe(const void *object, struct filch__complaint *complaint) {
+    filch_chan *chan = (filch_chan *)(uintptr_t)object;
+    filch__complaint_say(complaint, "%s, %u of %u values of %zu bytes inside",
+                         load_relaxed(&chan->closed) ? "closed" : "open", load_relaxed(&chan->length), chan->capacity,
+                         chan->value_size);
+}
 
 int filch_chan_create(filch_chan **chan, size_t value_size, size_t capacity) {
     if (chan == NULL || capacity > FILCH_CHAN_CAPACITY_MAX) return -EINVAL;
@@ -31,6 +42,7 @@ int filch_chan_create(filch_chan **chan, size_t value_size, size_t capacity) {
     made->value_size = value_size;
     made->capacity = (uint32_t)capacity;
     made->bytes = bytes;
+    if (filch__debug_has(CHECK_CHANNELS)) filch__ledger_made(made, describe);
     *chan = made;
     return 0;
 }
@@ -42,7 +54,9 @@ void filch_chan_destroy(filch_chan *chan) {
         filch__die("channel %p is destroyed while somebody waits at it: close it first, and let them return",
                    (void *)chan);
     }
+    uint32_t length = chan->length;
     filch__latch_leave(&chan->latch);
+    if (filch__debug_has(CHECK_CHANNELS)) filch__ledger_destroyed(chan, length);
     filch__heap_put(chan, chan->bytes, CACHE_LINE);
 }
 

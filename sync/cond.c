@@ -31,7 +31,8 @@ static void must_be_the_mutex(filch_cond *cond, const filch_mutex *mutex) {
 int filch_cond_wait(filch_cond *cond, filch_mutex *mutex, filch_deadline deadline) {
     if (unlikely(cond == NULL || mutex == NULL)) return -EINVAL;
     filch__mutex_must_hold(mutex, "cond_wait");
-    if (unlikely(filch__cancelled())) return -ECANCELED;
+    bool watched = filch__cancelled_or_watched();
+    if (unlikely(watched) && filch__cancelled_now()) return -ECANCELED;
     struct filch__waiter waiter;
     filch__waiter_init(&waiter, "condition", cond);
     struct filch__clause clause = {.waiter = &waiter};
@@ -43,7 +44,7 @@ int filch_cond_wait(filch_cond *cond, filch_mutex *mutex, filch_deadline deadlin
     filch_mutex_unlock(mutex);
     int answer = filch__wait_listed(&cond->filch__latch, &clause, deadline);
     if (answer == 0) edge_acquire(&waiter);
-    filch__mutex_lock_through(mutex);
+    filch__mutex_lock_through(mutex, watched);
     return answer;
 }
 

@@ -8,7 +8,7 @@
  *   from         to           by whom
  *   0            owner        anyone, for itself
  *   owner        0            the owner
- *   owner        owner, LOOK  who is going to wait, under the latch
+ *   owner        owner, LOOK  who is going to wait, under the latch; the owner, if it is watched: see sched/debug.h
  *   owner, LOOK  0            the owner, under the latch; it has woken the first waiter, or there is none
  *   owner, LOOK  another      the owner, under the latch: a hand-off to the first waiter, with LOOK if more wait
  *
@@ -29,6 +29,9 @@
 
 #include "base/clock.h"
 #include "base/tasksan.h"
+#include "sched/circle.h"
+#include "sched/debug.h"
+#include "sched/ledger.h"
 #include "sched/sched.h"
 #include "sync/owner.h"
 
@@ -129,8 +132,7 @@ static int wait_in_list(filch_mutex *mutex, struct attempt *attempt, filch_deadl
                    : filch__wait(&mutex->filch__latch, &clause, deadline);
 }
 
-static never_inline int lock_slowly(filch_mutex *mutex, uintptr_t caller, filch_deadline deadline, bool through) {
-    if (filch__owner_is(owner_of(mutex), caller)) die_of_relock(mutex, caller);
+static int wait_for(filch_mutex *mutex, uintptr_t caller, filch_deadline deadline, bool through) {
     struct attempt attempt = {.who = caller};
     for (int64_t now_ns = 0;; now_ns = filch__clock_now()) {
         filch__latch_take(&mutex->filch__latch);
@@ -146,9 +148,48 @@ static never_inline int lock_slowly(filch_mutex *mutex, uintptr_t caller, filch_
     return 0;
 }
 
+static uintptr_t holder(const void *mutex) {
+    return owner_of(mutex);
+}
+
+/* Where circles are looked for. */
+static never_inline int wait_noted(filch_mutex *mutex, uintptr_t caller, filch_deadline deadline, bool through) {
+    struct filch__circle_note note = {.who = caller,
+                                      .what = "mutex",
+                                      .object = mutex,
+                                      .holder = holder,
+                                      .deadline = deadline,
+                                      .cancellable = !through,
+                                      .may_fail = !through};
+    if (filch__circle_enter(&note)) return -EDEADLK;
+    int answer = wait_for(mutex, caller, deadline, through);
+    filch__circle_leave(&note);
+    return answer;
+}
+
+static never_inline int lock_slowly(filch_mutex *mutex, uintptr_t caller, filch_deadline deadline, bool through) {
+    if (filch__owner_is(owner_of(mutex), caller)) die_of_relock(mutex, caller);
+    if (filch__debug_has(CHECK_CYCLE)) return wait_noted(mutex, caller, deadline, through);
+    return wait_for(mutex, caller, deadline, through);
+}
+
+/* Of a task that is watched. LOOK has the unlock go the slow way, where it is noted. */
+static never_inline int lock_watched(filch_mutex *mutex, filch_deadline deadline, bool through) {
+    uintptr_t caller = filch__owner();
+    int answer = take_if_free(mutex, caller) ? 0 : lock_slowly(mutex, caller, deadline, through);
+    if (answer != 0) return answer;
+    or_acq_rel(&mutex->filch__word, (uintptr_t)LOOK);
+    filch__ledger_taken("mutex", mutex);
+    return 0;
+}
+
+static never_inline int lock_rarely(filch_mutex *mutex, filch_deadline deadline) {
+    return filch__cancelled_now() ? -ECANCELED : lock_watched(mutex, deadline, false);
+}
+
 int filch_mutex_lock(filch_mutex *mutex, filch_deadline deadline) {
     if (unlikely(mutex == NULL)) return -EINVAL;
-    if (unlikely(filch__cancelled())) return -ECANCELED;
+    if (unlikely(filch__cancelled_or_watched())) return lock_rarely(mutex, deadline);
     uintptr_t caller = filch__owner();
     if (likely(take_if_free(mutex, caller))) return 0;
     return lock_slowly(mutex, caller, deadline, false);
@@ -159,7 +200,11 @@ int filch_mutex_try_lock(filch_mutex *mutex) {
     return take_if_free(mutex, filch__owner()) ? 0 : -EBUSY;
 }
 
-void filch__mutex_lock_through(filch_mutex *mutex) {
+void filch__mutex_lock_through(filch_mutex *mutex, bool watched) {
+    if (unlikely(watched)) {
+        (void)lock_watched(mutex, FILCH_NEVER, true);
+        return;
+    }
     uintptr_t caller = filch__owner();
     if (likely(take_if_free(mutex, caller))) return;
     (void)lock_slowly(mutex, caller, FILCH_NEVER, true);
@@ -182,6 +227,7 @@ void filch__mutex_must_hold(filch_mutex *mutex, const char *call) {
 
 static never_inline void unlock_slowly(filch_mutex *mutex, uintptr_t caller) {
     if (unlikely(owner_of(mutex) != caller)) die_of_not_holding(mutex, "mutex_unlock", caller);
+    if (filch__debug_has(CHECK_HELD)) filch__ledger_left(mutex);
     filch__latch_take(&mutex->filch__latch);
     struct filch__clause *first = filch__waitlist_take(&mutex->filch__waiters);
     const struct attempt *attempt = first == NULL ? NULL : first->value;

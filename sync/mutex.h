@@ -8,7 +8,7 @@
 /* Aborts, naming `call`, unless the caller holds `mutex`. */
 void filch__mutex_must_hold(filch_mutex *mutex, const char *call);
 
-/* Locks `mutex`, whatever is cancelled and however long it takes. */
-void filch__mutex_lock_through(filch_mutex *mutex);
+/* Locks `mutex`, whatever is cancelled and however long it takes; for a task that is `watched`, as sched/debug.h says. */
+void filch__mutex_lock_through(filch_mutex *mutex, bool watched);
 
 #endif

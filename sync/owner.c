@@ -4,12 +4,16 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/stand_in.h"
 #include "sched/region.h"
 
 _Static_assert((int)OWNER_FLAG == (int)REGION_OPEN && (int)OWNER_CHILD == (int)REGION_CHILD,
                "the word of a strand that is in no scope is its owner's word");
 
+/* All simulated threads are one of the system's. */
 uintptr_t filch__owner_thread(void) {
+    const struct filch__stand_in *stand_in = filch__stand_in_now();
+    if (unlikely(stand_in != NULL) && stand_in->is_mine()) return (uintptr_t)stand_in->thread() | OWNER_THREAD;
     return (uintptr_t)pthread_self() | OWNER_THREAD;
 }
 

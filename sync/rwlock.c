@@ -6,6 +6,8 @@
  *   - a writer waits while nobody holds the lock.
  * A writer that withdraws changes the state too: the readers behind it may be free to go on.
  *
+ * The writer's word has OWNER_FLAG where the writer is watched (sched/debug.h), so that its unlock looks closer.
+ *
  * Edges, carried by the latch, or by the grant
  *   WRITTEN  write_unlock, downgrade -> read, write   told of the lock
  *   READ     read_unlock -> write                     told of its list of readers; readers are in no order
@@ -14,6 +16,9 @@
 #include <filch/rwlock.h>
 
 #include "base/tasksan.h"
+#include "sched/circle.h"
+#include "sched/debug.h"
+#include "sched/ledger.h"
 #include "sched/sched.h"
 #include "sync/owner.h"
 
@@ -23,13 +28,18 @@ void filch_rwlock_init(filch_rwlock *lock) {
     *lock = (filch_rwlock)FILCH_RWLOCK_INIT;
 }
 
+/* Under the latch. */
+static inline uintptr_t writer_of(const filch_rwlock *lock) {
+    return lock->filch__writer & ~(uintptr_t)OWNER_FLAG;
+}
+
 void filch_rwlock_fini(filch_rwlock *lock) {
     if (lock == NULL) return;
     char text[OWNER_TEXT];
     filch__latch_take(&lock->filch__latch); /* an unlock may still be about to leave it */
     if (lock->filch__writer != 0) {
         filch__die("rwlock_fini: lock %p is held for writing by %s", (void *)lock,
-                   filch__owner_write(lock->filch__writer, text));
+                   filch__owner_write(writer_of(lock), text));
     }
     if (lock->filch__reading != 0) {
         filch__die("rwlock_fini: lock %p is held by %u readers", (void *)lock, lock->filch__reading);
@@ -105,14 +115,12 @@ static int wait_in_list(filch_rwlock *lock, struct filch__waitlist *list, const 
 
 static void must_not_write(const filch_rwlock *lock, const char *call, uintptr_t caller) {
     char text[OWNER_TEXT];
-    if (likely(!filch__owner_is(lock->filch__writer, caller))) return;
+    if (likely(!filch__owner_is(writer_of(lock), caller))) return;
     filch__die("%s: lock %p is held already for writing by its caller, %s", call, (const void *)lock,
                filch__owner_write(caller, text));
 }
 
-int filch_rwlock_read(filch_rwlock *lock, filch_deadline deadline) {
-    if (unlikely(lock == NULL)) return -EINVAL;
-    if (unlikely(filch__cancelled())) return -ECANCELED;
+static force_inline int lock_to_read(filch_rwlock *lock, filch_deadline deadline) {
     filch__latch_take(&lock->filch__latch);
     if (likely(may_read(lock))) {
         lock->filch__reading++;
@@ -125,9 +133,7 @@ int filch_rwlock_read(filch_rwlock *lock, filch_deadline deadline) {
     return answer != 0 ? answer : may_now_read(lock);
 }
 
-int filch_rwlock_write(filch_rwlock *lock, filch_deadline deadline) {
-    if (unlikely(lock == NULL)) return -EINVAL;
-    if (unlikely(filch__cancelled())) return -ECANCELED;
+static force_inline int lock_to_write(filch_rwlock *lock, filch_deadline deadline) {
     uintptr_t caller = filch__owner();
     filch__latch_take(&lock->filch__latch);
     if (likely(may_write(lock))) {
@@ -143,6 +149,71 @@ int filch_rwlock_write(filch_rwlock *lock, filch_deadline deadline) {
         return answer;
     }
     return may_now_write(lock);
+}
+
+/* For tasks that are watched. */
+static uintptr_t holder(const void *object) {
+    filch_rwlock *lock = (filch_rwlock *)(uintptr_t)object;
+    filch__latch_take(&lock->filch__latch);
+    uintptr_t writer = writer_of(lock);
+    filch__latch_leave(&lock->filch__latch);
+    return writer;
+}
+
+static never_inline int read_rarely(filch_rwlock *lock, filch_deadline deadline) {
+    if (filch__cancelled_now()) return -ECANCELED;
+    uintptr_t caller = filch__owner(), writer = holder(lock);
+    if (writer == 0 || writer == caller || !filch__debug_has(CHECK_CYCLE)) return lock_to_read(lock, deadline);
+    struct filch__circle_note note = {.who = caller,
+                                      .what = "rwlock, to read",
+                                      .object = lock,
+                                      .holder = holder,
+                                      .deadline = deadline,
+                                      .cancellable = true,
+                                      .may_fail = true};
+    if (filch__circle_enter(&note)) return -EDEADLK;
+    int answer = lock_to_read(lock, deadline);
+    filch__circle_leave(&note);
+    return answer;
+}
+
+static int write_noted(filch_rwlock *lock, uintptr_t caller, filch_deadline deadline) {
+    uintptr_t writer = holder(lock);
+    if (writer == 0 || writer == caller || !filch__debug_has(CHECK_CYCLE)) return lock_to_write(lock, deadline);
+    struct filch__circle_note note = {.who = caller,
+                                      .what = "rwlock, to write",
+                                      .object = lock,
+                                      .holder = holder,
+                                      .deadline = deadline,
+                                      .cancellable = true,
+                                      .may_fail = true};
+    if (filch__circle_enter(&note)) return -EDEADLK;
+    int answer = lock_to_write(lock, deadline);
+    filch__circle_leave(&note);
+    return answer;
+}
+
+static never_inline int write_rarely(filch_rwlock *lock, filch_deadline deadline) {
+    if (filch__cancelled_now()) return -ECANCELED;
+    int answer = write_noted(lock, filch__owner(), deadline);
+    if (answer != 0) return answer;
+    filch__latch_take(&lock->filch__latch);
+    lock->filch__writer |= OWNER_FLAG;
+    filch__latch_leave(&lock->filch__latch);
+    filch__ledger_taken("rwlock, to write,", lock);
+    return 0;
+}
+
+int filch_rwlock_read(filch_rwlock *lock, filch_deadline deadline) {
+    if (unlikely(lock == NULL)) return -EINVAL;
+    if (unlikely(filch__cancelled_or_watched())) return read_rarely(lock, deadline);
+    return lock_to_read(lock, deadline);
+}
+
+int filch_rwlock_write(filch_rwlock *lock, filch_deadline deadline) {
+    if (unlikely(lock == NULL)) return -EINVAL;
+    if (unlikely(filch__cancelled_or_watched())) return write_rarely(lock, deadline);
+    return lock_to_write(lock, deadline);
 }
 
 int filch_rwlock_try_read(filch_rwlock *lock) {
@@ -176,10 +247,12 @@ void filch_rwlock_read_unlock(filch_rwlock *lock) {
     admit_and_leave(lock, WRITERS_TURN);
 }
 
-static void must_write(const filch_rwlock *lock, const char *call) {
+/* Whether the writer is watched: the ledger is to be told when the latch has been left. */
+static inline bool must_write(const filch_rwlock *lock, const char *call) {
     char held_by[OWNER_TEXT] = "nobody", called_by[OWNER_TEXT];
     uintptr_t caller = filch__owner(), writer = lock->filch__writer;
-    if (likely(writer == caller)) return;
+    if (likely(writer == caller)) return false;
+    if (writer == (caller | OWNER_FLAG)) return true;
     if (writer != 0) filch__owner_write(writer, held_by);
     filch__die("%s: only its writer may: lock %p is held for writing by %s, and the caller is %s", call,
                (const void *)lock, held_by, filch__owner_write(caller, called_by));
@@ -187,17 +260,19 @@ static void must_write(const filch_rwlock *lock, const char *call) {
 
 void filch_rwlock_write_unlock(filch_rwlock *lock) {
     filch__latch_take(&lock->filch__latch);
-    must_write(lock, "rwlock_write_unlock");
+    bool watched = must_write(lock, "rwlock_write_unlock");
     edge_set(lock); /* WRITTEN */
     lock->filch__writer = 0;
     admit_and_leave(lock, READERS_TURN);
+    if (unlikely(watched)) filch__ledger_left(lock);
 }
 
 void filch_rwlock_downgrade(filch_rwlock *lock) {
     filch__latch_take(&lock->filch__latch);
-    must_write(lock, "rwlock_downgrade");
+    bool watched = must_write(lock, "rwlock_downgrade");
     edge_set(lock); /* WRITTEN */
     lock->filch__writer = 0;
     lock->filch__reading = 1;
     admit_and_leave(lock, READERS_TURN);
+    if (unlikely(watched)) filch__ledger_left(lock);
 }

@@ -22,7 +22,8 @@
  *
  * Errors that every call below may answer, besides its own:
  *
- *     -EBADF       the descriptor was closed, before the call or while it waited, or `fd` is none
+ *     -EBADF       the descriptor was closed, before the call or while it waited, or `fd` is none; or it is the end of a
+ *                  pipe that is only read, or only written
  *     -ETIMEDOUT   `deadline` passed first
  *     -ECANCELED   the scope was cancelled first
  *     -EINVAL      a bad argument
@@ -74,6 +75,7 @@ typedef struct filch_fd_options {
  *          -ENOMEM      no memory
  *          -EMFILE      no descriptor left for the runtime's poller, which its first use opens
  *          -EPERM       the caller is no task, and the options name no runtime
+ *          -EOPNOTSUPP  the runtime is simulated (filch/simulation.h)
  *          -ESHUTDOWN   the runtime is one of the process that this one was forked from
  * Call     from a task, or from any thread that names a runtime
  * Waits    no
@@ -180,8 +182,9 @@ FILCH_API FILCH_CHECK ssize_t filch_fd_pwrite(filch_fd fd, const void *buffer, s
                                               filch_deadline deadline);
 
 /*
- * As recv(2), send(2), recvmsg(2) and sendmsg(2), of sockets. `flags` are theirs; MSG_NOSIGNAL and MSG_DONTWAIT are
- * understood, and MSG_WAITALL is not to be used: see filch_fd_read_exactly. On an error nothing was moved.
+ * As recv(2), send(2), recvmsg(2) and sendmsg(2), of sockets. `flags` are theirs; MSG_NOSIGNAL is always set, and
+ * MSG_DONTWAIT changes nothing: who does not want to wait gives a deadline that has passed. MSG_WAITALL is not to be used:
+ * see filch_fd_read_exactly. On an error nothing was moved.
  */
 FILCH_API FILCH_CHECK ssize_t filch_fd_recv(filch_fd fd, void *buffer, size_t size, int flags, filch_deadline deadline);
 FILCH_API FILCH_CHECK ssize_t filch_fd_send(filch_fd fd, const void *buffer, size_t size, int flags,

@@ -8,6 +8,7 @@
 #include <filch/blocking.h>
 #include <filch/chan.h>
 #include <filch/cond.h>
+#include <filch/debug.h>
 #include <filch/dump.h>
 #include <filch/event.h>
 #include <filch/fork.h>

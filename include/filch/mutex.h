@@ -17,8 +17,8 @@
  *
  * Who owns it. A mutex is unlocked by the task or thread that locked it. A forked call that another worker has taken
  * (filch/fork.h) is an owner apart from its task; several such calls of one task are not told apart, so that one that
- * locks again what it holds is not found out: it waits. A task must not end with a mutex locked: that is not found out
- * either, and whoever has the task's record next passes for the owner.
+ * locks again what it holds is not found out: it waits. A task must not end with a mutex locked: that is found out in debug
+ * mode alone (filch/debug.h), and whoever has the task's record next passes for the owner.
  *
  * A zeroed mutex is free. Its memory is the caller's, and does not move. The last one to lock and unlock it may end its
  * use by filch_mutex_fini and give the memory away, while the unlock of the one before has not returned yet.
@@ -65,6 +65,8 @@ FILCH_API void filch_mutex_fini(filch_mutex *mutex);
  *          -ETIMEDOUT   `deadline` passed first; a mutex that is free is locked whatever the deadline
  *          -ECANCELED   the scope was cancelled first; also if the mutex is free. Who was given the mutex before it
  *                       looks has it, and the answer is 0
+ *          -EDEADLK     it would close a circle of tasks that wait for one another; only in debug mode, and only where that
+ *                       is asked for: mutex-cycle=fail, see filch/debug.h
  *          -EINVAL      `mutex` is NULL
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker. A call that need not wait is no occasion for others to run

@@ -99,7 +99,10 @@ FILCH_API filch_fd filch_process_input(const filch_process *process);
 FILCH_API filch_fd filch_process_output(const filch_process *process);
 FILCH_API filch_fd filch_process_error(const filch_process *process);
 
-/* Its number, which the system may give to another process after it has ended. From any thread; does not wait. */
+/*
+ * Its number, which the system may give to another process after it has ended; -EINVAL for NULL. From any thread; does not
+ * wait.
+ */
 FILCH_API pid_t filch_process_pid(const filch_process *process);
 
 /*
@@ -132,7 +135,8 @@ FILCH_API int filch_process_signal(filch_process *process, int signal);
 
 /*
  * Gives the handle up. A process that has not ended is killed (with its group, if it has one of its own), and waited for:
- * nothing of it is left. NULL is nothing. Nobody may use the handle, or its ends of pipes, any more.
+ * nothing of it is left. NULL is nothing. Nobody may use the handle, or its ends of pipes, any more. To be called before
+ * the runtime ends; a process whose handle is left goes on.
  *
  * Call     from a task or from any thread
  * Waits    yes, if it has not ended; is not cut short; a task may continue on another worker

@@ -29,12 +29,13 @@ typedef struct filch_resolve_options {
 
 /*
  * Looks up the addresses of `host`, with the port of `service`, and writes up to `max` of them into `addresses`, none
- * twice, the best first (RFC 6724; those of /etc/hosts in its order). A host is a name, digits ("192.0.2.1", "2001:db8::1", "fe80::1%eth0") or NULL; a service
- * is a name, digits or NULL, for port 0; not both may be NULL. Where there are more than `max`, the rest is left out.
+ * twice, the best first (RFC 6724; those of /etc/hosts in its order). A host is a name, digits ("192.0.2.1",
+ * "2001:db8::1", "fe80::1%eth0") or NULL; a service is a name, digits (0 to 65535) or NULL, for port 0; not both may be
+ * NULL. Where there are more than `max`, the rest is left out.
  *
  * A look-up that has begun goes on until the system answers. The caller is cut short all the same, by its deadline and by
- * cancellation: the look-up then ends by itself, and the runtime ends after it. Only from a thread that is no worker it is
- * made in place, and not cut short.
+ * cancellation: the look-up then ends by itself, and the runtime ends after it, which takes as long as the system does (5 s
+ * and more, where a name server is silent). Only from a thread that is no worker it is made in place, and not cut short.
  *
  * Returns  how many were written, 1 or more; except then, nothing was written
  *          -ENOENT        no such host
@@ -49,7 +50,7 @@ typedef struct filch_resolve_options {
  *          -EINVAL        both names or `addresses` are NULL, `max` is 0, or an option is out of range
  *          -errno         a system call of the look-up failed: -EMFILE
  * Call     from a task or from any thread
- * Waits    yes, except for digits; a task may continue on another worker
+ * Waits    yes, except for digits and for names that are found in /etc/hosts; a task may continue on another worker
  * Keeps    nothing: a look-up that is left behind has copies
  */
 FILCH_API FILCH_CHECK int filch_resolve(const char *host, const char *service, const filch_resolve_options *options,

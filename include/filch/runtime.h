@@ -13,6 +13,7 @@
 #define FILCH_RUNTIME_H
 
 #include <filch/base.h>
+#include <filch/debug.h>
 #include <filch/task.h>
 #include <filch/time.h>
 
@@ -50,6 +51,9 @@ typedef struct filch_options {
         interrupt; /* the first SIGINT (Ctrl-C) cancels all tasks, as filch_runtime_cancel; the next one does what it did
                          before. The runtime has a thread for it. filch/signal.h tells of other signals */
     filch_poller poller; /* default: what FILCH_POLLER in the environment names, "epoll" or "io_uring", if it does */
+    const char *debug;   /* checks, in the words of filch/debug.h, in addition to those that FILCH_DEBUG names */
+    filch_report_fn *on_report; /* is given their reports, with the next; default: they go to standard error */
+    void *on_report_arg;
 } filch_options;
 
 #define FILCH_WORKERS_MAX 1024u

@@ -54,6 +54,7 @@ FILCH_API void filch_rwlock_fini(filch_rwlock *lock);
  * Returns  0            the caller reads, until filch_rwlock_read_unlock
  *          -ETIMEDOUT   `deadline` passed first; a lock that can be had at once is locked whatever the deadline
  *          -ECANCELED   the scope was cancelled first; also if the lock could be had at once
+ *          -EDEADLK     as filch_mutex_lock, in debug mode
  *          -EINVAL      `lock` is NULL
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker. A call that need not wait is no occasion for others to run

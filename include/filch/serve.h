@@ -83,7 +83,8 @@ typedef struct filch_serve_options {
  *          -ETIMEDOUT   likewise, but some had to be cancelled
  *          -ECANCELED   the caller's scope was cancelled, whatever became of the handlers
  *          -EBADF       the listener was closed, or is none
- *          -EINVAL      `handler` is NULL, an option is out of range, or `listener` does not listen
+ *          -EINVAL      `handler` is NULL, an option is out of range, or `listener` is a connection
+ *          -EOPNOTSUPP, -ENOTSOCK   `listener` is a socket that cannot listen, or none
  *          -EBUSY       `server` is in use by another filch_serve
  *          -EPERM       the caller is no task
  *          -ENOMEM      no memory to begin with

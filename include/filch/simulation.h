@@ -64,8 +64,9 @@ typedef struct filch_explore_options {
 /* What came of it. */
 typedef struct filch_explored {
     uint64_t seeds;     /* how many were tried */
-    uint64_t schedules; /* how many of them differed */
+    uint64_t schedules; /* about how many of them differed: within 2 % or so */
     uint64_t steps;     /* points in all */
+    uint64_t hash;      /* of the last schedule, as filch_simulation gives it */
     uint64_t seed;      /* the one that failed */
     int result;         /* ... with this */
 } filch_explored;

@@ -97,7 +97,8 @@ FILCH_API FILCH_CHECK int filch_stream_open_fd(filch_stream **stream, filch_fd f
  *
  * Returns  0            all was sent
  *          -EBADF       it was closed before
- *          -ETIMEDOUT, -ECANCELED, -errno   not all was sent, and the rest is dropped; closed all the same
+ *          -ETIMEDOUT, -ECANCELED, -errno   not all was sent, and the rest is dropped; closed all the same. (Where
+ *                       nothing is left to be sent it is 0, also in a cancelled scope)
  *          -EINVAL      `stream` is NULL
  * Call     from a task or from any thread
  * Waits    yes, while there is something to send; a task may continue on another worker
@@ -112,7 +113,8 @@ FILCH_API void filch_stream_abort(filch_stream *stream);
 
 /*
  * Frees `stream` and its transport, which it closes at once if it is open; NULL is nothing. Nobody may be in a call on
- * it. From a task or any thread; does not wait.
+ * it. A stream over a descriptor is to be destroyed before the descriptor's runtime ends. From a task or any thread; does
+ * not wait.
  */
 FILCH_API void filch_stream_destroy(filch_stream *stream);
 

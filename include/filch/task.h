@@ -49,7 +49,7 @@ FILCH_API FILCH_CHECK int filch_spawn(filch_task **task, filch_fn *fn, void *arg
  *          -ECANCELED   the caller was cancelled first; the handle stays valid. If it was by filch_task_cancel, while
  *                       it waited here without a deadline, then so was `task`
  *          -EINVAL      `task` is NULL
- *          -EDEADLK     the caller is this task
+ *          -EDEADLK     the caller is this task; or as filch_mutex_lock, in debug mode
  *          -ESHUTDOWN   the task is one of the process that this one was forked from
  * Call     from a task of any runtime or from any thread; one awaiter at a time (a second one aborts, as far as it can be
  *          told: the record of a handle that was given up may be another task's by then)

@@ -61,7 +61,8 @@ FILCH_API FILCH_CHECK int filch_tcp_listen(filch_fd *listener, const filch_addre
  *          -ETIMEDOUT   `deadline` passed first, and there was no connection
  *          -ECANCELED   the scope was cancelled first
  *          -EBADF       the listener was closed, before or meanwhile
- *          -EINVAL      `connection` is NULL, or it does not listen
+ *          -EINVAL      `connection` is NULL, or `listener` is a connection
+ *          -EOPNOTSUPP, -ENOTSOCK   `listener` is a socket that cannot listen, or none
  *          -errno       what accept4(2) answered
  * Call     from a task, whose runtime watches the connection then, or from any thread: then the listener's does; any number
  *          at once

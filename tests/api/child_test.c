@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Proves what the child of fork(2) is told: calls on its parent's runtime are refused, nothing hangs, its own runs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <filch/filch.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,4 +146,54 @@ TEST(child, that_waits_for_ever_without_a_runtime_aborts) {
     int status = -1;
     check_int(filch_run(sleep_in_child, &status, &(filch_options){.workers = 1}), 0);
     check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+/* ------------------------------------------------------------------------------------------- a fork during a dump */
+
+/* Does not come to its end before the pipe is read. */
+static void *dump_into_pipe(void *arg) {
+    check(filch_dump(*(int *)arg, NULL, &(filch_dump_options){.no_running = true}) >= 0);
+    return NULL;
+}
+
+static void fill_pipe(int end) {
+    static const char bytes[4096];
+    check_int(fcntl(end, F_SETFL, O_NONBLOCK), 0);
+    while (write(end, bytes, sizeof bytes) > 0) continue;
+    check_int(fcntl(end, F_SETFL, 0), 0);
+}
+
+/* Whether a thread of this process sleeps in write(2) to a pipe. */
+static bool somebody_writes(pthread_t thread) {
+    clockid_t clock;
+    struct timespec before, after;
+    check_int(pthread_getcpuclockid(thread, &clock), 0);
+    check_int(clock_gettime(clock, &before), 0);
+    usleep(20000);
+    check_int(clock_gettime(clock, &after), 0);
+    return before.tv_nsec == after.tv_nsec && (after.tv_sec > 0 || after.tv_nsec > 0);
+}
+
+TEST(child, of_a_fork_during_a_dump_can_end_its_own_runtime) {
+    filch_runtime *runtimes[16]; /* enough that the dump of all does not fit into the buffer before the pipe */
+    int ends[2];
+    pthread_t thread;
+    for (int i = 0; i < 16; i++) check_int(filch_runtime_create(&runtimes[i], &(filch_options){.workers = 8}), 0);
+    check_int(pipe(ends), 0);
+    fill_pipe(ends[1]);
+    check_int(pthread_create(&thread, NULL, dump_into_pipe, &ends[1]), 0);
+    while (!somebody_writes(thread)) continue;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30); /* else it would look at the dumps that are under way for ever */
+        must(run_in_child(1));
+        _exit(0);
+    }
+    check_int(wait_status(child), 0);
+    char room[4096];
+    check_int(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0) (void)!read(ends[0], room, sizeof room);
+    for (int i = 0; i < 16; i++) check_int(filch_runtime_destroy(runtimes[i]), 0);
+    close(ends[0]);
+    close(ends[1]);
 }

@@ -375,3 +375,21 @@ TEST(deadlock, to_wait_for_a_thread_from_outside_is_none) {
     check(strcmp(text, "") == 0);
     free(text);
 }
+
+static int call_nobody(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+/* The thread that has made the call stays for some seconds: only then it is certain that it wakes nobody. */
+static int block_and_wait_in_vain(void *arg) {
+    filch_event event = FILCH_EVENT_INIT;
+    (void)arg;
+    if (filch_blocking(call_nobody, NULL, NULL, FILCH_NEVER) != 0) return 1;
+    return filch_event_wait(&event, FILCH_NEVER);
+}
+
+TEST_DIES(deadlock, after_a_blocking_call_is_found_when_its_thread_has_ended, "all tasks wait, for no timer") {
+    setenv("FILCH_DEBUG", "deadlock", 1);
+    (void)filch_run(block_and_wait_in_vain, NULL, &(filch_options){.on_deadlock = FILCH_DEADLOCK_ABORT});
+}

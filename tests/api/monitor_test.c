@@ -5,7 +5,6 @@
  * blocked in the kernel. Each hog goes on until others have run, so that the verdict is progress and not time. Then that
  * spares retire, that hogs are counted and told of, and that an idle runtime uses no processor.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <filch/filch.h>
 #include <pthread.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -259,74 +257,6 @@ TEST(monitor, timers_of_a_spare_that_has_retired_fire) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
-/*
- * A spare works for so short a time that the monitor, which has slept, sees nobody but such as rest, before it retires the
- * spare and sleeps again: then it has to fire a timer which it has not seen in the spare's hands. So it is slowed down.
- */
-struct short_block {
-    struct hold hold;
-    filch_task *sleeper;
-    atomic_bool calm;
-};
-
-static int sleep_behind_a_short_block(void *arg) {
-    struct short_block *block = arg;
-    block->sleeper = start(sleep_on_a_spare, &block->hold);
-    filch_block_begin();
-    while (!atomic_load(&block->hold.over)) continue;
-    filch_block_end();
-    return 0;
-}
-
-static void *use_a_processor(void *arg) {
-    struct short_block *block = arg;
-    while (!atomic_load(&block->calm)) continue;
-    return NULL;
-}
-
-/* Whatever wants a processor goes before the monitor of a runtime of that name. */
-static void slow_monitor_down(const char *name) {
-    char path[64], said[32], wanted[32];
-    struct dirent *entry;
-    DIR *threads = opendir("/proc/self/task");
-    check(threads != NULL);
-    snprintf(wanted, sizeof wanted, "%s-look\n", name);
-    while ((entry = readdir(threads)) != NULL) {
-        snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", entry->d_name);
-        FILE *file = fopen(path, "r");
-        if (file == NULL) continue;
-        bool found = fgets(said, sizeof said, file) != NULL && strcmp(said, wanted) == 0;
-        fclose(file);
-        if (found) check_int(setpriority(PRIO_PROCESS, (id_t)atoi(entry->d_name), 19), 0);
-    }
-    closedir(threads);
-}
-
-TEST(monitor, timers_of_a_spare_that_was_at_work_shortly_fire) {
-    enum { RUNNERS = 4 };
-    filch_runtime *runtime;
-    check_int(filch_runtime_create(&runtime, &(filch_options){.name = "slow", .workers = 1}), 0);
-    nap();
-    slow_monitor_down("slow");
-    for (int round = 0; round < 5; round++) {
-        struct short_block block = {.sleeper = NULL};
-        pthread_t runners[RUNNERS];
-        filch_task *task;
-        for (int i = 0; i < RUNNERS; i++) {
-            check_int(pthread_create(&runners[i], NULL, use_a_processor, &block), 0);
-        }
-        check_int(filch_runtime_spawn(runtime, &task, sleep_behind_a_short_block, &block, NULL), 0);
-        await(task);
-        for (int i = 0; i < 3; i++) nap();
-        atomic_store(&block.calm, true);
-        await(block.sleeper);
-        for (int i = 0; i < RUNNERS; i++) pthread_join(runners[i], NULL);
-        wait_until_retired(runtime);
-        for (int i = 0; i < 300; i++) nap(); /* the monitor goes to sleep */
-    }
-    check_int(filch_runtime_destroy(runtime), 0);
-}
-
 /* Hogs of a millisecond or so come and go in the midst of yields, so that the only worker is alone and is not. */
 static int compute_now_and_then(void *arg) {
     int64_t *count = arg;
@@ -411,7 +341,7 @@ TEST(monitor, a_hog_within_a_scope_is_counted_with_its_name) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
-/* The line is written by the hog's own thread at some time: it is waited for, and the process ends by abort. */
+/* The line is written by the monitor at some time: it is waited for, and the process ends by abort. */
 static int be_a_hog_for_good(void *arg) {
     (void)arg;
     for (int64_t until = filch_now() + FILCH_MS(300); filch_now() < until;) continue;
@@ -428,7 +358,7 @@ static int end_after_report(void *arg) {
     abort();
 }
 
-TEST_DIES(monitor, a_hog_is_told_of_where_that_was_asked_for, "keeps others waiting on worker") {
+TEST_DIES(monitor, a_hog_is_told_of_where_that_was_asked_for, ", and others wait for that; spawned at ") {
     filch_run(end_after_report, NULL, &(filch_options){.workers = 1, .report_hogs = true});
 }
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <filch/fd.h>
 #include <filch/filch.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -269,6 +271,31 @@ TEST(simulation, forks_and_blocking_calls_are_simulated_and_descriptors_are_refu
     check_int(filch_explore(use_the_rest, NULL, &options, NULL), 0);
 }
 
+static int adopt_twice(void *arg) {
+    filch_fd fd;
+    for (int i = 0; i < 2; i++) check_int(filch_fd_adopt(&fd, STDIN_FILENO, NULL), -EOPNOTSUPP);
+    return *(int *)arg;
+}
+
+TEST(simulation, that_descriptors_are_refused_is_told_once) {
+    FILE *file = tmpfile();
+    int zero = 0, saved = dup(STDERR_FILENO);
+    char text[512];
+    check(file != NULL && saved >= 0);
+    check(dup2(fileno(file), STDERR_FILENO) >= 0);
+    check_int(filch_run(adopt_twice, &zero, &(filch_options){.simulation = &(filch_simulation){.seed = 1}}), 0);
+    check(dup2(saved, STDERR_FILENO) >= 0);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    static const char line[] =
+        "filch: simulation: there are no descriptors of the system in a simulation: -EOPNOTSUPP\n";
+    const char *told = strstr(text, line);
+    check(told != NULL && strstr(told + 1, line) == NULL);
+    uint64_t hash;
+    check_int(run_seed(adopt_twice, &zero, 1, 1, FILCH_RANDOM_WALK, &hash), 0); /* quiet: nothing is written */
+}
+
 TEST(simulation, the_environment_asks_for_one) {
     setenv("FILCH_SIM", "12,workers=3,policy=pct:2", 1);
     check_int(filch_run(send_and_sum, NULL, NULL), 0);
@@ -296,6 +323,136 @@ TEST(simulation, a_task_may_make_another_runtime_which_joins) {
     for (uint64_t seed = 0; seed < 20; seed++) {
         check_int(run_seed(begin_another, NULL, seed, 2, FILCH_RANDOM_WALK, NULL), 0);
     }
+}
+
+struct turns {
+    filch_mutex mutex;
+    int inside;
+};
+
+static int take_a_turn(void *arg) {
+    struct turns *turns = arg;
+    check_int(filch_mutex_lock(&turns->mutex, FILCH_NEVER), 0);
+    check_int(turns->inside++, 0);
+    check_int(filch_sleep(FILCH_MS(1)), 0);
+    turns->inside--;
+    filch_mutex_unlock(&turns->mutex);
+    return 0;
+}
+
+static int take_a_turn_outside(void *arg) {
+    int result = -1;
+    check_int(filch_blocking(take_a_turn, arg, &result, FILCH_NEVER), 0);
+    return result;
+}
+
+static int two_take_turns_outside(void *arg) {
+    (void)arg;
+    struct turns turns = {.inside = 0};
+    filch_task *tasks[2];
+    filch_mutex_init(&turns.mutex);
+    for (int i = 0; i < 2; i++) check_int(filch_spawn(&tasks[i], take_a_turn_outside, &turns, NULL), 0);
+    for (int i = 0; i < 2; i++) check_int(filch_await(tasks[i], NULL, FILCH_NEVER), 0);
+    filch_mutex_fini(&turns.mutex);
+    return 0;
+}
+
+/* All simulated threads are one of the system's: it must not be taken for one that locks what it holds itself. */
+TEST(simulation, two_blocking_calls_are_two_owners_of_a_mutex) {
+    filch_explore_options options = {.seeds = 200, .workers = 3, .policy = FILCH_PCT};
+    check_int(filch_explore(two_take_turns_outside, NULL, &options, NULL), 0);
+}
+
+static int select_one_of_many(void *arg) {
+    uint64_t *chosen = arg;
+    filch_case cases[8];
+    for (int i = 0; i < 8; i++) cases[i] = filch_case_deadline(filch_after(0));
+    int first = filch_try_select(cases, 8);
+    *chosen = *chosen * 8 + (uint64_t)first;
+    return first >= 0 ? 0 : first;
+}
+
+static int select_outside(void *arg) {
+    int result = -1;
+    for (int i = 0; i < 10; i++) {
+        check_int(filch_blocking(select_one_of_many, arg, &result, FILCH_NEVER), 0);
+        check_int(result, 0);
+    }
+    return 0;
+}
+
+/* By a counter of the process, which choices of threads come from elsewhere, it would be another branch each time. */
+TEST(simulation, the_branches_of_selects_by_foreign_threads_are_the_seeds_choice) {
+    uint64_t first = 0, again = 0, other = 0;
+    check_int(run_seed(select_outside, &first, 1, 2, FILCH_RANDOM_WALK, NULL), 0);
+    check_int(run_seed(select_outside, &again, 1, 2, FILCH_RANDOM_WALK, NULL), 0);
+    check_int(run_seed(select_outside, &other, 2, 2, FILCH_RANDOM_WALK, NULL), 0);
+    check(first == again);
+    check(first != other);
+}
+
+/* ---------------------------------------------------------------------------------------- alone, and after others */
+
+static int sleep_a_little(void *arg) {
+    (void)arg;
+    return filch_sleep(FILCH_MS(1));
+}
+
+/* Tasks with names and other stacks, timers, cancellation, another runtime, and a handle that is never given up. */
+static int leave_traces(void *arg) {
+    (void)arg;
+    static filch_task *forgotten;
+    filch_task *named, *cancelled;
+    filch_task_options options = {.name = "large", .stack_size = 256 << 10};
+    check_int(filch_spawn(&forgotten, sleep_a_little, NULL, NULL), 0);
+    check_int(filch_spawn(&named, send_and_sum, NULL, &options), 0);
+    check_int(filch_spawn(&cancelled, sleep_a_little, NULL, NULL), 0);
+    filch_task_cancel(cancelled);
+    check_int(filch_await(cancelled, NULL, FILCH_NEVER), 0);
+    check_int(filch_await(named, NULL, FILCH_NEVER), 0);
+    return begin_another(NULL);
+}
+
+/* What a seed's schedule is does not depend on how many were run before it in the same call. */
+static void check_seeds_alone(filch_fn *fn, unsigned workers, filch_policy policy) {
+    for (uint64_t last = 1; last <= 20; last++) {
+        filch_explored explored;
+        filch_explore_options options = {.seeds = last, .workers = workers, .policy = policy};
+        uint64_t hash = 0;
+        check_int(filch_explore(fn, NULL, &options, &explored), 0);
+        check_int(run_seed(fn, NULL, last, workers, last % 2 == 0 ? policy : FILCH_RANDOM_WALK, &hash), 0);
+        check(explored.hash == hash);
+    }
+}
+
+TEST(simulation, a_seed_explored_after_others_is_the_schedule_that_it_is_alone) {
+    for (unsigned workers = 1; workers <= 4; workers++) {
+        check_seeds_alone(send_and_sum, workers, FILCH_PCT);
+        check_seeds_alone(use_the_rest, workers, FILCH_RANDOM_WALK);
+        check_seeds_alone(leave_traces, workers, FILCH_PCT);
+    }
+}
+
+static void *explore_outside(void *arg) {
+    (void)arg;
+    check_int(filch_explore(send_and_sum, NULL, NULL, NULL), -EBUSY);
+    return NULL;
+}
+
+/* By a thread of its own: a task is on a worker. */
+static int explore_within(void *arg) {
+    pthread_t thread;
+    check_int(pthread_create(&thread, NULL, explore_outside, arg), 0);
+    check_int(pthread_join(thread, NULL), 0);
+    check_int(filch_explore(send_and_sum, NULL, NULL, NULL), -EBUSY);
+    return 0;
+}
+
+TEST(simulation, no_other_begins_while_seeds_are_explored) {
+    filch_explored explored;
+    filch_explore_options options = {.seeds = 3};
+    check_int(filch_explore(explore_within, NULL, &options, &explored), 0);
+    check_int(explored.seeds, 3);
 }
 
 TEST(simulation, bad_arguments_are_answered) {

@@ -13,6 +13,7 @@ static struct filch__deque deque;
 static filch_frame frames[ITEMS_MAX + 1]; /* even numbers are frames, odd ones tasks */
 static struct filch_task tasks[ITEMS_MAX + 1];
 static unsigned taken[ITEMS_MAX + 1], pushed;
+static uint64_t payload[ITEMS_MAX + 1]; /* what an item points to: plain, and not to be raced for */
 
 /* A deque whose first ring is as small as it can be. */
 static void begin(bool private_mode, int64_t slots) {
@@ -32,7 +33,9 @@ static void *item_of(unsigned number) {
 }
 
 static void push_one(void) {
-    filch__deque_push(&deque, item_of(++pushed));
+    unsigned number = ++pushed;
+    explore_plain_write(&payload[number], sizeof payload[number]);
+    filch__deque_push(&deque, item_of(number));
 }
 
 static unsigned took(void *item) {
@@ -40,6 +43,7 @@ static unsigned took(void *item) {
     while (number <= pushed && item != item_of(number)) number++;
     if (number > pushed) explore_fail("took what was never pushed: %p", item);
     if (taken[number]++ != 0) explore_fail("item %u was taken twice", number);
+    explore_plain_write(&payload[number], sizeof payload[number]);
     return number;
 }
 
@@ -93,6 +97,10 @@ static void search(void *arg) {
 /* Whatever was pushed before is in the ring afterwards. */
 static void share(void) {
     for (int64_t mode; (mode = filch__deque_ask(&deque)) != DEQUE_SHARED;) {
+        if (mode == DEQUE_TAKING) {
+            spin_pause();
+            continue;
+        }
         filch__barrier_all();
         filch__deque_share_after_barrier(&deque, mode);
     }
@@ -310,6 +318,7 @@ static void lie_down(void *arg) {
 
 /* Pushes; returns whether somebody would be woken. */
 static bool push_and_tell(void) {
+    explore_plain_write(&payload[pushed + 1], sizeof *payload);
     return filch__deque_push(&deque, item_of(++pushed)) && load_seq_cst(&sleeping) != 0;
 }
 
@@ -329,5 +338,84 @@ SCENARIO(deque_overseen, "a push is seen by the thief that shares and then looks
     }
     explore_join(thief);
     if (!told && taken[count] == 0) explore_fail("the last push was neither seen nor told");
+    settle(thief, 1);
+}
+
+/* ------------------------------------------------------------------- small enough for all executions of each (C11) */
+
+SMALL_SCENARIO(deque_small_last, "shared: the owner's pop and a thief meet at the only item") {
+    begin(false, 1);
+    unsigned first = explore_start(search, times(1));
+    push_one();
+    pop_one();
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(deque_small_two, "shared: two thieves and the owner's pop, and two items") {
+    begin(false, 2);
+    push_one();
+    push_one();
+    unsigned first = explore_start(search, times(1));
+    explore_start(search, times(1));
+    pop_one();
+    settle(first, 2);
+}
+
+SMALL_SCENARIO(deque_small_grows, "shared: a ring of one slot grows under a thief") {
+    begin(false, 1);
+    unsigned first = explore_start(search, times(2));
+    push_one();
+    push_one();
+    pop_one();
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(deque_small_recycle, "shared: the only slot is used anew behind a thief") {
+    begin(false, 1);
+    push_one();
+    unsigned first = explore_start(search, times(2));
+    pop_one();
+    push_one();
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(deque_small_refilled, "shared: a ring of two slots goes round while two thieves take one each") {
+    begin(false, 2);
+    push_one();
+    push_one();
+    unsigned first = explore_start(search, times(1));
+    explore_start(search, times(1));
+    push_one();
+    settle(first, 2);
+}
+
+SMALL_SCENARIO(deque_small_taken, "private: a thief takes the list of one while the owner pops it") {
+    begin(true, 1);
+    push_one();
+    unsigned first = explore_start(search_and_share, times(0));
+    pop_one();
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(deque_small_pushed, "private: a thief takes the empty list while the owner pushes") {
+    begin(true, 1);
+    unsigned first = explore_start(search_and_share, times(0));
+    push_one();
+    settle(first, 1);
+}
+
+static void lie_down_and_look(void *arg) {
+    (void)arg;
+    store_seq_cst(&sleeping, 1);
+    if (filch__deque_in_sight(&deque)) steal_one();
+}
+
+SMALL_SCENARIO(deque_small_overseen, "shared: who pushes sees that a thief sleeps, or that one sees the item") {
+    begin(false, 1);
+    sleeping = 0;
+    unsigned thief = explore_start(lie_down_and_look, NULL);
+    bool told = push_and_tell();
+    explore_join(thief);
+    if (!told && taken[1] == 0) explore_fail("the push was neither seen nor told");
     settle(thief, 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The explorer's heart: virtual threads, store buffers, the choice of who goes next.
+ * The explorer's heart: virtual threads, store buffers, the choice of who goes next. C11's memory is in orders.c, races
+ * in races.c, and the choice where all are to be gone through in exhaust.c.
  *
  * Agents are what can be chosen: virtual thread i goes on (agent i), the oldest entry of its store buffer reaches
  * memory (agent THREADS + i), the clock jumps to the next deadline (agent CLOCK).
@@ -29,6 +30,9 @@
 #include "base/random.h"
 #include "context/context.h"
 #include "sched/worker.h"
+#include "tests/explore/exhaust.h"
+#include "tests/explore/orders.h"
+#include "tests/explore/races.h"
 
 enum {
     THREADS = EXPLORE_THREADS,
@@ -67,6 +71,10 @@ struct thread {
     const char *function;
     int line;
     bool spun;
+    bool waits;                 /* has spun, and nobody has written since: it would see the same again */
+    bool fresh;                 /* has spun or slept: it is to see what is the newest by now */
+    bool stale;                 /* has read since what was not the newest, or the clock */
+    struct exhaust_access next; /* what it does when it goes on */
     /* the store buffer, oldest first */
     unsigned stores;
     struct entry store[BUFFER];
@@ -82,7 +90,7 @@ static struct {
     bool running;
     /* strategy */
     bool by_priority;
-    uint32_t stay_in, flush_in, spurious_in; /* one event in so many */
+    uint32_t stay_in, flush_in, spurious_in, stale_in; /* one event in so many */
     int32_t priority[AGENTS];
     int32_t lowest;
     unsigned changes;
@@ -92,11 +100,13 @@ static struct {
     struct {
         void *context;
         filch__entry_fn *entry; /* of one that was made and not jumped to yet */
+        struct orders_moment saved;
     } contexts[CONTEXTS];
     filch__entry_fn *entry; /* of the one that is jumped to */
     /* the program's own */
     void *home;
     unsigned next;
+    bool cut_off;
     char verdict[1024];
 } now;
 
@@ -163,6 +173,7 @@ static void flush_one(unsigned index) {
 /* -------------------------------------------------------------------------------------------------------- choice */
 
 uint32_t explore_choose(uint32_t count) {
+    if (now.settings->exhaust) return exhaust_choose(count);
     return filch__choose(&now.random, CHOICE_VICTIM, count);
 }
 
@@ -198,6 +209,21 @@ static void advance_clock(void) {
         thread->expired = true;
         thread->state = RUNNABLE;
     }
+}
+
+/* Every thread that can go on. One that spins: when another has written, or no other can. The clock: when nobody can. */
+static unsigned choose_exhaustively(void) {
+    struct exhaust_access accesses[THREADS] = {0};
+    unsigned enabled = 0, spinning = 0;
+    for (unsigned i = 0; i < now.count; i++) {
+        accesses[i] = now.threads[i].next;
+        if (agent_is_enabled(i)) *(now.threads[i].waits ? &spinning : &enabled) |= 1u << i;
+    }
+    if (enabled == 0) enabled = spinning; /* what they wait for is the time */
+    if (enabled == 0) return agent_is_enabled(CLOCK) ? CLOCK : AGENTS;
+    unsigned next = exhaust_next(enabled, now.current, accesses);
+    now.cut_off = next == THREADS;
+    return next;
 }
 
 /* A random walk: one of the enabled threads, sometimes a flush, rarely the clock. AGENTS: none is enabled. */
@@ -244,11 +270,12 @@ static unsigned choose_by_priority(bool stay) {
 }
 
 static void choose_strategy(void) {
-    static const uint32_t stay_in[] = {2, 4, 16}, flush_in[] = {2, 8, 64};
+    static const uint32_t stay_in[] = {2, 4, 16}, flush_in[] = {2, 8, 64}, stale_in[] = {0, 2, 4, 16};
     now.by_priority = explore_choose(2) == 0;
     now.stay_in = stay_in[explore_choose(3)];
     now.flush_in = flush_in[explore_choose(3)];
     now.spurious_in = explore_choose(4) == 0 ? 8 : 0;
+    if (now.settings->memory == MEMORY_C11) now.stale_in = stale_in[explore_choose(4)];
     now.lowest = 0;
     for (unsigned i = 0; i < AGENTS; i++) {
         now.priority[i] = (int32_t)(1 + explore_choose(1 << 20));
@@ -259,10 +286,17 @@ static void choose_strategy(void) {
     for (unsigned i = 0; i < now.changes; i++) now.change_at[i] = 1 + explore_choose((uint32_t)length);
 }
 
+uint32_t explore_choose_age(uint32_t count) {
+    if (now.settings->exhaust) return exhaust_choose(count);
+    if (count <= 1 || now.stale_in == 0 || explore_choose(now.stale_in) != 0) return 0;
+    return explore_choose(count);
+}
+
 /* ------------------------------------------------------------------------------------------------- ends and jumps */
 
 static _Noreturn void go_home(void) {
     now.running = false;
+    races_ignore();
     jump_fcontext(now.home, NULL);
     abort();
 }
@@ -303,9 +337,13 @@ static unsigned choose(bool stay) {
                      now.current, now.threads[now.current].function, now.threads[now.current].line);
             return THREADS;
         }
-        unsigned agent = now.by_priority ? choose_by_priority(stay) : choose_at_random(stay);
+        unsigned agent;
+        if (now.settings->exhaust)
+            agent = choose_exhaustively();
+        else
+            agent = now.by_priority ? choose_by_priority(stay) : choose_at_random(stay);
         stay = true;
-        if (agent < THREADS) return agent;
+        if (agent < THREADS || now.cut_off) return agent;
         if (agent == AGENTS) {
             if (!all_ended()) tell_blocked();
             return THREADS;
@@ -334,6 +372,7 @@ static void run_threads(void) {
         now.current = now.next;
         put_in_place(thread);
         filch__current = thread->here;
+        if (now.settings->memory == MEMORY_C11) races_watch(now.current);
         thread->context = jump_fcontext(thread->context, NULL).from;
         thread->here = filch__current;
         take_back(thread);
@@ -356,12 +395,18 @@ static void thread_entry(struct filch__transfer transfer) {
 /* -------------------------------------------------------------------------------------------------------- events */
 
 /* The running virtual thread is about to do something at `function`:`line`. */
-static struct thread *arrive(const void *object, const char *function, int line) {
+static struct thread *arrive(const void *object, struct exhaust_access next, const char *function, int line) {
     struct thread *self = &now.threads[now.current];
     self->function = function;
     self->line = line;
     self->spun = false;
+    self->next = next;
     turn(true);
+    self->next = (struct exhaust_access){0};
+    if (next.kind >= ACCESS_WRITES) {
+        for (unsigned i = 0; i < now.count; i++) now.threads[i].waits = false;
+        self->fresh = false;
+    }
     if (now.settings->trace) {
         fprintf(stderr, "%6llu  thread %u  %s:%d %p\n", (unsigned long long)now.events, now.current, function, line,
                 object);
@@ -372,23 +417,139 @@ static struct thread *arrive(const void *object, const char *function, int line)
     return self;
 }
 
-void filch__explore_step(const void *object, const char *function, int line) {
-    if (now.running) arrive(object, function, line);
+void explore_event(const void *object, const char *function, int line) {
+    if (!now.running) return;
+    struct exhaust_access next = {object, object == NULL ? ACCESS_ALL : ACCESS_WRITES, true};
+    arrive(NULL, next, function, line)->stores = 0; /* they are in place */
 }
 
-void filch__explore_exclusive(const void *object, const char *function, int line) {
-    if (now.running) arrive(object, function, line)->stores = 0; /* they are in place */
+static bool is_c11(void) {
+    return now.running && now.settings->memory == MEMORY_C11;
 }
 
-void filch__explore_store(void *object, uint64_t value, size_t size, const char *function, int line) {
-    struct thread *self = now.running ? arrive(object, function, line) : NULL;
-    if (self != NULL && now.settings->tso) {
-        if (self->stores == BUFFER) flush_one(now.current);
-        struct entry *entry = &self->store[self->stores++];
-        *entry = (struct entry){.place = object, .size = (unsigned)size, .covered = read_place(object, (unsigned)size)};
-        memcpy(&entry->value, &value, size);
+/* An atomic access: returns its order, and tells in `*self` who makes it; NULL: there is no schedule. */
+static unsigned access_begins(struct thread **self, const void *object, unsigned size, char kind, int order,
+                              const char *function, int line) {
+    static const unsigned orders[] = {
+        [__ATOMIC_RELAXED] = 0,
+        [__ATOMIC_ACQUIRE] = ORDER_ACQUIRE,
+        [__ATOMIC_RELEASE] = ORDER_RELEASE,
+        [__ATOMIC_ACQ_REL] = ORDER_ACQUIRE | ORDER_RELEASE,
+        [__ATOMIC_SEQ_CST] = ORDER_ACQUIRE | ORDER_RELEASE | ORDER_EXACT,
+    };
+    *self = NULL;
+    if (!now.running) return 0;
+    const struct explore_settings *settings = now.settings;
+    bool library = line > 0 || strncmp(function, "filch__", 7) == 0; /* the latter: its inline functions */
+    line = abs(line);
+    struct explore_site site = {function, line, kind, orders[order]};
+    if (kind == 'l') site.order &= ~(unsigned)ORDER_RELEASE;
+    if (kind == 's') site.order &= ~(unsigned)ORDER_ACQUIRE;
+    if (settings->visit != NULL && library) settings->visit(&site);
+    if (line == settings->weakened.line && kind == settings->weakened.kind &&
+        strcmp(function, settings->weakened.function) == 0) {
+        site.order &= settings->weakened.order;
+    }
+    bool exact = site.order & ORDER_EXACT;
+    struct exhaust_access next = {object, kind == 'l' ? ACCESS_READS : ACCESS_WRITES, exact};
+    *self = arrive(object, next, function, line);
+    if (is_c11()) races_atomic(object, size, kind != 'l', function, line);
+    return site.order;
+}
+
+static void has_read(struct thread *self, uint64_t value, unsigned age) {
+    if (age > 0) self->stale = true;
+    if (!now.settings->trace) return;
+    fprintf(stderr, "%6s  reads %llx", "", (unsigned long long)value);
+    fprintf(stderr, age == 0 ? "\n" : ", the newest but %u\n", age);
+}
+
+uint64_t filch__explore_load(const void *object, size_t size, int order, const char *function, int line) {
+    struct thread *self;
+    unsigned how = access_begins(&self, object, (unsigned)size, 'l', order, function, line), age = 0;
+    if (!is_c11()) return read_place(object, (unsigned)size);
+    uint64_t value = orders_load(now.current, object, (unsigned)size, how, self->fresh, &age);
+    has_read(self, value, age);
+    return value;
+}
+
+static void store_buffered(struct thread *self, void *object, uint64_t value, size_t size) {
+    if (self->stores == BUFFER) flush_one(now.current);
+    struct entry *entry = &self->store[self->stores++];
+    *entry = (struct entry){.place = object, .size = (unsigned)size, .covered = read_place(object, (unsigned)size)};
+    memcpy(&entry->value, &value, size);
+}
+
+void filch__explore_store(void *object, uint64_t value, size_t size, int order, const char *function, int line) {
+    struct thread *self;
+    unsigned how = access_begins(&self, object, (unsigned)size, 's', order, function, line);
+    if (is_c11()) {
+        orders_store(now.current, object, (unsigned)size, how, value);
+        return;
+    }
+    if (self != NULL && how & ORDER_EXACT) self->stores = 0; /* they are in place */
+    if (self != NULL && !(how & ORDER_EXACT) && now.settings->memory == MEMORY_TSO) {
+        store_buffered(self, object, value, size);
     }
     memcpy(object, &value, size);
+}
+
+static uint64_t updated(uint64_t before, enum filch__explore_update update, uint64_t operand) {
+    switch (update) {
+    case FILCH__exchange_n:
+        return operand;
+    case FILCH__fetch_add:
+        return before + operand;
+    case FILCH__fetch_sub:
+        return before - operand;
+    case FILCH__fetch_or:
+        return before | operand;
+    case FILCH__fetch_and:
+        return before & operand;
+    }
+    return before;
+}
+
+uint64_t filch__explore_update(void *object, enum filch__explore_update update, uint64_t operand, size_t size,
+                               int order, const char *function, int line) {
+    struct thread *self;
+    unsigned how = access_begins(&self, object, (unsigned)size, 'u', order, function, line);
+    if (self != NULL) self->stores = 0;
+    uint64_t before = is_c11() ? orders_newest(object, (unsigned)size) : read_place(object, (unsigned)size);
+    uint64_t after = updated(before, update, operand);
+    if (is_c11()) {
+        has_read(self, before, 0);
+        orders_update(now.current, object, (unsigned)size, how, after);
+    } else {
+        memcpy(object, &after, size);
+    }
+    return before;
+}
+
+bool filch__explore_cas(void *object, void *expected, uint64_t value, size_t size, int order, const char *function,
+                        int line) {
+    struct thread *self;
+    unsigned how = access_begins(&self, object, (unsigned)size, 'c', order, function, line), age = 0;
+    if (self != NULL) self->stores = 0;
+    uint64_t wanted = read_place(expected, (unsigned)size), seen = wanted;
+    if (is_c11()) {
+        bool taken = orders_cas(now.current, object, (unsigned)size, how, wanted, value, &seen, &age);
+        has_read(self, seen, age);
+        if (!taken) memcpy(expected, &seen, size);
+        return taken;
+    }
+    seen = read_place(object, (unsigned)size);
+    memcpy(seen == wanted ? object : expected, seen == wanted ? &value : &seen, size);
+    return seen == wanted;
+}
+
+void explore_put(void *object) {
+    explore_event(object, __func__, __LINE__);
+    if (is_c11()) orders_put(now.current, object);
+}
+
+void explore_get(void *object) {
+    if (is_c11()) orders_get(now.current, object);
 }
 
 /* Spinning on is one event, however many turns it takes. */
@@ -398,16 +559,20 @@ void filch__explore_spin(const char *function, int line) {
     if (self->spun) return;
     self->function = function;
     self->line = line;
-    self->spun = true;
+    self->spun = self->fresh = true;
+    self->waits = !self->stale; /* else it need not wait for anybody to see something else */
+    self->stale = false;
     turn(false);
+    self->waits = false;
 }
 
 /* --------------------------------------------------------------------- stand-ins: futex, barrier, clock, pthreads */
 
 /* The kernel's futex calls pass a full barrier on the way to their hash bucket. */
 bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
-    filch__explore_exclusive(NULL, __func__, __LINE__);
+    explore_event(word, __func__, __LINE__);
     struct thread *self = &now.threads[now.current];
+    self->fresh = true; /* as the kernel does, who would have been woken in vain otherwise */
     if (*word != expected) return true;
     if (now.spurious_in != 0 && explore_choose(now.spurious_in) == 0) return true;
     self->word = word;
@@ -415,11 +580,12 @@ bool filch__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline_ns) {
     self->expired = false;
     self->state = BLOCKED_FUTEX;
     turn(true);
+    self->fresh = true;
     return !self->expired;
 }
 
 void filch__futex_wake(uint32_t *word, int count) {
-    filch__explore_exclusive(NULL, __func__, __LINE__);
+    explore_event(word, __func__, __LINE__);
     unsigned first = explore_choose(now.count);
     for (unsigned i = 0; i < now.count && count > 0; i++) {
         struct thread *thread = &now.threads[(first + i) % now.count];
@@ -433,16 +599,29 @@ bool filch__barrier_register(void) {
     return true;
 }
 
+/* The others pass their part of it one after the other, and what they do in between is in between. */
+static void fence_others(void) {
+    unsigned caller = now.current, done = 1u << caller, count = now.count;
+    while (done != (1u << count) - 1) {
+        unsigned other = explore_choose(count);
+        while (done >> other & 1) other = (other + 1) % count;
+        orders_fence(caller, other);
+        done |= 1u << other;
+        explore_event(NULL, __func__, __LINE__);
+    }
+}
+
 bool filch__barrier_all(void) {
-    filch__explore_exclusive(NULL, __func__, __LINE__);
+    explore_event(NULL, __func__, __LINE__);
     for (unsigned i = 0; i < now.count; i++) {
         while (now.threads[i].stores > 0) flush_one(i);
     }
+    if (is_c11()) fence_others();
     return true;
 }
 
 int64_t filch__clock_now(void) {
-    if (now.running) arrive(NULL, __func__, __LINE__);
+    if (now.running) arrive(NULL, (struct exhaust_access){0}, __func__, __LINE__)->stale = true;
     return now.clock_ns += CLOCK_TICK_NS;
 }
 
@@ -464,6 +643,7 @@ static unsigned start(void *(*routine)(void *), void (*fn)(void *), void *arg) {
         .here = &filch__nobody,
     };
     now.count++;
+    if (is_c11()) orders_then(now.current, index);
     return index;
 }
 
@@ -472,12 +652,13 @@ unsigned explore_start(void (*fn)(void *arg), void *arg) {
 }
 
 void explore_join(unsigned thread) {
-    filch__explore_exclusive(NULL, __func__, __LINE__);
+    explore_event(NULL, __func__, __LINE__);
     struct thread *self = &now.threads[now.current];
     self->joined = thread;
     self->state = BLOCKED_JOIN;
     turn(true);
     self->state = RUNNABLE;
+    if (is_c11()) orders_then(thread, now.current);
     while (now.threads[thread].stores > 0) flush_one(thread); /* the kernel's part in a thread's end */
 }
 
@@ -493,7 +674,7 @@ int filch__explore_sched_yield(void);
 int filch__explore_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *),
                                   void *arg) {
     (void)attributes;
-    filch__explore_exclusive(NULL, __func__, __LINE__);
+    explore_event(NULL, __func__, __LINE__);
     *thread = start(routine, NULL, arg);
     return 0;
 }
@@ -541,6 +722,7 @@ _Noreturn void filch__die(const char *format, ...) {
 static void context_saved(void *context, filch__entry_fn *entry) {
     if (now.context_count == CONTEXTS) explore_fail("the explorer's table of contexts is full");
     now.contexts[now.context_count].context = context;
+    now.contexts[now.context_count].saved = orders_now(now.current);
     now.contexts[now.context_count++].entry = entry;
 }
 
@@ -566,6 +748,10 @@ struct filch__transfer filch__explore_jump(void *target, void *data) {
     unsigned i = 0;
     while (i < now.context_count && now.contexts[i].context != target) i++;
     if (i == now.context_count) explore_fail("a context is resumed that is not saved");
+    if (is_c11() && !orders_is_before(now.contexts[i].saved, now.current)) {
+        explore_fail("a context is resumed that thread %u has saved, and nothing orders the two",
+                     now.contexts[i].saved.thread);
+    }
     now.entry = now.contexts[i].entry;
     now.contexts[i] = now.contexts[--now.context_count];
     struct filch__transfer back = jump_fcontext(target, data);
@@ -582,6 +768,7 @@ void filch__fiber_init_thread(struct filch__fiber *fiber) {
 static void crashed(int signal) {
     snprintf(now.verdict, sizeof now.verdict, "thread %u crashed (signal %d) after %s:%d", now.current, signal,
              now.threads[now.current].function, now.threads[now.current].line);
+    races_ignore();
     siglongjmp(crash_home, 1);
 }
 
@@ -609,8 +796,16 @@ const char *explore_run(const struct explore_scenario *scenario, const struct ex
     now.clock_ns = 0;
     now.context_count = 0;
     now.verdict[0] = '\0';
+    now.cut_off = false;
+    orders_reset();
+    races_reset();
     filch__random_init(&now.random, seed, 0);
-    choose_strategy();
+    if (settings->exhaust) {
+        exhaust_start();
+        now.spurious_in = 0;
+    } else {
+        choose_strategy();
+    }
     start(NULL, call_body, (void *)(uintptr_t)scenario);
     now.running = true;
     if (sigsetjmp(crash_home, 0) == 0) run_threads();
@@ -618,4 +813,23 @@ const char *explore_run(const struct explore_scenario *scenario, const struct ex
     filch__current = &filch__nobody;
     *steps += now.events;
     return now.verdict[0] == '\0' ? NULL : now.verdict;
+}
+
+struct explore_exhausted explore_exhaust(const struct explore_scenario *scenario, struct explore_settings settings,
+                                         int preemptions, uint64_t limit, void (*each)(void)) {
+    struct explore_exhausted result = {0};
+    uint64_t steps = 0;
+    settings.exhaust = true;
+    exhaust_begin(preemptions);
+    while (result.executions + result.cut_off < limit) {
+        result.verdict = explore_run(scenario, &settings, 0, &steps);
+        *(now.cut_off ? &result.cut_off : &result.executions) += 1;
+        if (result.verdict != NULL) return result;
+        if (each != NULL && !now.cut_off) each();
+        if (!exhaust_more()) {
+            result.complete = true;
+            return result;
+        }
+    }
+    return result;
 }

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "tests/explore/explore.h"
+#include "tests/explore/races.h"
 
 struct mutant {
     const char *name, *scenario, *memory, *what;
@@ -23,21 +24,34 @@ int explore_mutant;
 static struct {
     uint64_t seed, schedules;
     double seconds;
-    const char *only, *mutant;
-    bool sc, tso, trace, list, all_mutants;
-} options = {.sc = true, .tso = true};
+    const char *only, *mutant, *orders, *in;
+    unsigned memories; /* a bit for each */
+    int preemptions;
+    bool trace, list, all_mutants, litmus, exhaust, weaken;
+} options = {.memories = 1u << MEMORY_SC | 1u << MEMORY_TSO | 1u << MEMORY_C11, .preemptions = -1};
+
+static const char *const memory_names[] = {[MEMORY_SC] = "sc", [MEMORY_TSO] = "tso", [MEMORY_C11] = "c11"};
 
 static const char usage[] =
-    "usage: explore [--list] [--only SCENARIO] [--memory sc|tso] [--seed N] [--schedules N] [--seconds N] [--trace]\n"
+    "usage: explore [--list] [--only SCENARIO] [--memory sc|tso|c11] [--seed N] [--schedules N] [--seconds N] "
+    "[--trace]\n"
     "               [--mutant NAME | --mutants]\n"
+    "       explore --litmus | --exhaust [--only SCENARIO] [--preemptions N] [--schedules N]\n"
+    "       explore --weaken [--only FUNCTION] [--in SCENARIO] [--seconds N] | --orders FILE\n"
     "  --only       the scenarios whose names begin so\n"
-    "  --memory     that memory model alone; without it, both in turn\n"
+    "  --memory     that memory model alone; without it, all in turn\n"
     "  --seed       of the first schedule of each scenario; the next has the next number\n"
     "  --schedules  how many of each scenario, at most; for --mutants, to find each planted bug\n"
     "  --seconds    in all, shared among the scenarios\n"
     "  --trace      writes each event to standard error\n"
     "  --mutant     with that bug planted: exit status 1 is a success\n"
-    "  --mutants    plants each bug in turn; fails if one is not found\n";
+    "  --mutants    plants each bug in turn; fails if one is not found\n"
+    "  --litmus     the tests of the model c11\n"
+    "  --exhaust    goes through all executions of the small scenarios, under c11\n"
+    "  --weaken     weakens each memory order of the functions whose names begin so, for so many seconds at most, "
+    "until\n"
+    "               a scenario whose name begins so notices\n"
+    "  --orders     checks what --weaken has written\n";
 
 static double seconds_now(void) {
     struct timespec time;
@@ -52,8 +66,9 @@ struct outcome {
     const char *verdict; /* NULL: all passed */
 };
 
-static struct outcome explore(const struct explore_scenario *scenario, bool tso, uint64_t schedules, double seconds) {
-    struct explore_settings settings = {.tso = tso, .trace = options.trace};
+static struct outcome explore(const struct explore_scenario *scenario, enum explore_memory memory, uint64_t schedules,
+                              double seconds) {
+    struct explore_settings settings = {.memory = memory, .trace = options.trace};
     struct outcome outcome = {.seed = options.seed};
     double begin = seconds_now();
     while (outcome.schedules < schedules) {
@@ -71,10 +86,11 @@ static bool is_wanted(const struct explore_scenario *scenario) {
     return options.only == NULL || strncmp(scenario->name, options.only, strlen(options.only)) == 0;
 }
 
-static void tell_failure(const char *program, const struct explore_scenario *scenario, bool tso,
+static void tell_failure(const char *program, const struct explore_scenario *scenario, enum explore_memory memory,
                          const struct outcome *outcome) {
     printf("FAILED %s: %s\n  again: %s --only %s --memory %s --seed %llu --schedules 1 --trace\n", scenario->name,
-           outcome->verdict, program, scenario->name, tso ? "tso" : "sc", (unsigned long long)outcome->seed);
+           outcome->verdict, program, scenario->name, memory_names[memory], (unsigned long long)outcome->seed);
+    races_tell_code(outcome->verdict);
 }
 
 /* Explores all wanted scenarios; returns how many have failed. */
@@ -82,18 +98,18 @@ static int explore_all(const char *program) {
     unsigned runs = 0;
     int passed = 0, failed = 0;
     for (struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next) {
-        if (is_wanted(at)) runs += (unsigned)options.sc + (unsigned)options.tso;
+        if (is_wanted(at)) runs += (unsigned)__builtin_popcount(options.memories);
     }
     uint64_t schedules = 0, events = 0;
     double seconds = 0;
     for (struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next) {
-        for (int tso = 0; tso < 2; tso++) {
-            if (!is_wanted(at) || !(tso ? options.tso : options.sc)) continue;
-            struct outcome outcome = explore(at, tso, options.schedules, options.seconds / runs);
-            printf("%-28s %-3s %10llu schedules %9.0f /s %7.1f events each\n", at->name, tso ? "tso" : "sc",
+        for (enum explore_memory memory = MEMORY_SC; memory <= MEMORY_C11; memory++) {
+            if (!is_wanted(at) || !(options.memories >> memory & 1)) continue;
+            struct outcome outcome = explore(at, memory, options.schedules, options.seconds / runs);
+            printf("%-28s %-3s %10llu schedules %9.0f /s %7.1f events each\n", at->name, memory_names[memory],
                    (unsigned long long)outcome.schedules, (double)outcome.schedules / outcome.seconds,
                    (double)outcome.events / (double)outcome.schedules);
-            if (outcome.verdict != NULL) tell_failure(program, at, tso, &outcome);
+            if (outcome.verdict != NULL) tell_failure(program, at, memory, &outcome);
             if (outcome.verdict != NULL)
                 failed++;
             else
@@ -113,6 +129,29 @@ static int explore_all(const char *program) {
     return passed == 0 ? 1 : failed;
 }
 
+/* Goes through all executions of each wanted scenario that is small enough, under C11; returns how many have failed. */
+static int exhaust_all(void) {
+    int passed = 0, failed = 0;
+    for (struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next) {
+        if (!is_wanted(at) || (options.only == NULL && !at->small)) continue;
+        struct explore_settings settings = {.memory = MEMORY_C11, .trace = options.trace};
+        double begin = seconds_now();
+        int bound = options.preemptions < 0 && at->preemptions > 0 ? at->preemptions : options.preemptions;
+        struct explore_exhausted result = explore_exhaust(at, settings, bound, options.schedules, NULL);
+        char bounded[48] = "";
+        if (bound >= 0) snprintf(bounded, sizeof bounded, " with at most %d preemptions", bound);
+        printf("%-28s c11 %10llu executions, %llu cut off, in %.1f s%s%s\n", at->name,
+               (unsigned long long)result.executions, (unsigned long long)result.cut_off, seconds_now() - begin,
+               result.complete ? ": all" : "", result.complete ? bounded : "");
+        if (result.verdict != NULL) printf("FAILED %s: %s\n", at->name, result.verdict);
+        if (result.verdict != NULL) races_tell_code(result.verdict);
+        *(result.verdict == NULL ? &passed : &failed) += 1;
+        fflush(stdout);
+    }
+    printf("totals: %d passed, %d failed\n", passed, failed);
+    return passed == 0 ? 1 : failed;
+}
+
 static const struct explore_scenario *find_scenario(const char *name) {
     for (struct explore_scenario *at = explore_scenarios; at != NULL; at = at->next) {
         if (strcmp(at->name, name) == 0) return at;
@@ -121,15 +160,26 @@ static const struct explore_scenario *find_scenario(const char *name) {
     exit(2);
 }
 
+/* Which model has this name; there must be one. */
+static enum explore_memory memory_of(const char *name) {
+    enum explore_memory memory = MEMORY_SC;
+    while (memory <= MEMORY_C11 && strcmp(memory_names[memory], name) != 0) memory++;
+    if (memory > MEMORY_C11) {
+        fprintf(stderr, "explore: no model of memory \"%s\"\n", name);
+        exit(2);
+    }
+    return memory;
+}
+
 /* Plants each bug and looks for it in the scenario that is to find it; returns how many were not found. */
 static int find_mutants(void) {
     int found = 0, missed = 0;
     for (int i = 0; mutants[i].name != NULL; i++) {
         if (options.mutant != NULL && strcmp(options.mutant, mutants[i].name) != 0) continue;
         explore_mutant = i + 1;
-        bool tso = strcmp(mutants[i].memory, "tso") == 0;
+        enum explore_memory memory = memory_of(mutants[i].memory);
         const struct explore_scenario *scenario = find_scenario(mutants[i].scenario);
-        struct outcome outcome = explore(scenario, tso, options.schedules, options.seconds);
+        struct outcome outcome = explore(scenario, memory, options.schedules, options.seconds);
         if (outcome.verdict == NULL) {
             missed++;
             printf("NOT FOUND %s: %llu schedules of %s, %s\n", mutants[i].name, (unsigned long long)outcome.schedules,
@@ -170,6 +220,12 @@ static void read_options(int count, char **arguments) {
             options.trace = true;
         else if (strcmp(name, "--mutants") == 0)
             options.all_mutants = true;
+        else if (strcmp(name, "--litmus") == 0)
+            options.litmus = true;
+        else if (strcmp(name, "--weaken") == 0)
+            options.weaken = true;
+        else if (strcmp(name, "--exhaust") == 0)
+            options.exhaust = true;
         else if (i + 1 == count)
             wrong_usage();
         else if (strcmp(name, "--only") == 0)
@@ -180,15 +236,18 @@ static void read_options(int count, char **arguments) {
             options.seed = strtoull(arguments[++i], NULL, 0);
         else if (strcmp(name, "--schedules") == 0)
             options.schedules = strtoull(arguments[++i], NULL, 0);
+        else if (strcmp(name, "--in") == 0)
+            options.in = arguments[++i];
+        else if (strcmp(name, "--orders") == 0)
+            options.orders = arguments[++i];
+        else if (strcmp(name, "--preemptions") == 0)
+            options.preemptions = atoi(arguments[++i]);
         else if (strcmp(name, "--seconds") == 0)
             options.seconds = strtod(arguments[++i], NULL);
-        else if (strcmp(name, "--memory") == 0) {
-            options.sc = strcmp(arguments[++i], "sc") == 0;
-            options.tso = strcmp(arguments[i], "tso") == 0;
-            if (!options.sc && !options.tso) wrong_usage();
-        } else {
+        else if (strcmp(name, "--memory") == 0)
+            options.memories = 1u << memory_of(arguments[++i]);
+        else
             wrong_usage();
-        }
     }
     if (options.schedules == 0) options.schedules = UINT64_MAX;
     if (options.schedules == UINT64_MAX && options.seconds == 0) options.seconds = options.all_mutants ? 20 : 10;
@@ -202,6 +261,12 @@ int main(int count, char **arguments) {
         return 0;
     }
     explore_begin();
+    if (options.weaken) {
+        explore_weaken(options.only, options.in, options.seconds);
+        return 0;
+    }
+    if (options.orders != NULL) return explore_orders(options.orders, options.seconds) != 0;
+    if (options.litmus) return explore_litmus() != 0;
     if (options.all_mutants) return find_mutants() != 0;
     for (int i = 0; options.mutant != NULL && mutants[i].name != NULL; i++) {
         if (strcmp(mutants[i].name, options.mutant) == 0) explore_mutant = i + 1;
@@ -210,5 +275,5 @@ int main(int count, char **arguments) {
         fprintf(stderr, "explore: no mutant \"%s\" in this program\n", options.mutant);
         return 2;
     }
-    return explore_all(arguments[0]) != 0;
+    return (options.exhaust ? exhaust_all() : explore_all(arguments[0])) != 0;
 }

@@ -11,6 +11,7 @@
 #include "sched/runtime.h"
 #include "sched/sched.h"
 #include "tests/explore/explore.h"
+#include "tests/explore/races.h"
 
 enum {
     HEAP_SIZE = 8 << 20,
@@ -57,9 +58,13 @@ void explore_memory_reset(void) {
     }
 }
 
-/* What is behind a lock in the real allocators: whoever takes it or gives it back passes a full barrier. */
+/*
+ * What is behind a lock in the real allocators: whoever takes it or gives it back passes a full barrier. But nobody is to
+ * rely on more order than that of a piece of memory, between who gives it back and who gets it next.
+ */
 static void pass_lock(void) {
-    filch__explore_exclusive(NULL, __func__, __LINE__);
+    static char lock;
+    explore_event(&lock, __func__, __LINE__);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- heap */
@@ -79,6 +84,7 @@ void filch__heap_put(void *object, size_t size, size_t align) {
     (void)align;
     if (object == NULL) return;
     pass_lock();
+    races_end_of(object, size, __func__);
     memset(object, 0xdd, size);
     memset(&freed[((char *)object - heap) / GRAIN], 1, (size + GRAIN - 1) / GRAIN);
 }
@@ -102,11 +108,17 @@ void filch__slab_depot_fini(struct filch__slab_depot *depot) {
     (void)depot;
 }
 
+bool filch__slab_depot_is_whole(struct filch__slab_depot *depot) {
+    (void)depot;
+    return false;
+}
+
 void *filch__slab_depot_get(struct filch__slab_depot *depot) {
     pass_lock();
     struct filch__slab_free *free = depot->loose;
     if (free != NULL) {
         depot->loose = free->next;
+        explore_get(free);
         return free;
     }
     void *record = filch__heap_get(depot->record_size, 64);
@@ -117,7 +129,7 @@ void *filch__slab_depot_get(struct filch__slab_depot *depot) {
 
 void filch__slab_depot_put(struct filch__slab_depot *depot, void *record) {
     struct filch__slab_free *free = record;
-    pass_lock();
+    explore_put(record);
     free->next = depot->loose;
     depot->loose = free;
 }
@@ -166,12 +178,13 @@ struct filch__stack *filch__stack_pool_get(struct filch__stack_pool *pool, unsig
     struct filch__stack *stack = free_stacks;
     if (stack == NULL) explore_fail("the scenario needs more than %d stacks", STACKS);
     free_stacks = stack->next;
+    explore_get(stack);
     return stack;
 }
 
 void filch__stack_pool_put(struct filch__stack_pool *pool, struct filch__stack *stack) {
     (void)pool;
-    pass_lock();
+    explore_put(stack);
     stack->next = free_stacks;
     free_stacks = stack;
 }

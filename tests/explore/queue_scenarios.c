@@ -8,11 +8,13 @@
 enum { ITEMS_MAX = 16 };
 
 static unsigned taken[ITEMS_MAX + 1], pushed;
+static uint64_t payload[ITEMS_MAX + 1]; /* what an item points to: plain, and not to be raced for */
 
 static void took(void *item) {
     uintptr_t number = (uintptr_t)item;
     if (number == 0 || number > ITEMS_MAX) explore_fail("took what was never pushed: %p", item);
     if (taken[number]++ != 0) explore_fail("item %u was taken twice", (unsigned)number);
+    explore_plain_write(&payload[number], sizeof payload[number]);
 }
 
 static void forget(void) {
@@ -42,6 +44,7 @@ static void begin(int64_t slots) {
 }
 
 static void push_one(void) {
+    explore_plain_write(&payload[pushed + 1], sizeof *payload);
     explore_check(filch__runqueue_push(&queues[0], (void *)(uintptr_t)++pushed));
 }
 
@@ -117,6 +120,96 @@ SCENARIO(runqueue_plural, "pushes and pops of one who is alone, while another co
     settle(first, 1);
 }
 
+/* ------------------------------------------------------------------- small enough for all executions of each (C11) */
+
+/* Steals from queue 0 into its own, once; and takes what it has. */
+static void rob_once(void *arg) {
+    unsigned self = (unsigned)(uintptr_t)arg;
+    bool lost = false;
+    void *item = filch__runqueue_steal_half(&queues[0], &queues[self], &lost);
+    if (item != NULL) took(item);
+}
+
+static void begin_with(unsigned count, int64_t slots) {
+    begin(slots);
+    while (count-- > 0) push_one();
+}
+
+SMALL_SCENARIO(runqueue_small_last, "the owner's pop and a thief meet at the only item") {
+    begin_with(0, 1);
+    unsigned first = explore_start(rob_once, (void *)(uintptr_t)1);
+    push_one();
+    pop_one(&queues[0]);
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(runqueue_small_two, "the owner's pop and two thieves, and two items") {
+    begin_with(2, 2);
+    unsigned first = explore_start(rob_once, (void *)(uintptr_t)1);
+    explore_start(rob_once, (void *)(uintptr_t)2);
+    pop_one(&queues[0]);
+    settle(first, 2);
+}
+
+SMALL_SCENARIO(runqueue_small_half, "a thief takes two of three, while the owner pops") {
+    begin_with(3, 4);
+    unsigned first = explore_start(rob_once, (void *)(uintptr_t)1);
+    pop_one(&queues[0]);
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(runqueue_small_grows, "a ring of one slot grows under a thief") {
+    begin_with(0, 1);
+    unsigned first = explore_start(rob_once, (void *)(uintptr_t)1);
+    push_one();
+    push_one();
+    settle(first, 1);
+}
+
+SMALL_SCENARIO(runqueue_small_recycle, "the only slot is used anew behind a thief") {
+    begin_with(1, 1);
+    unsigned first = explore_start(rob_once, (void *)(uintptr_t)1);
+    pop_one(&queues[0]);
+    push_one();
+    settle(first, 1);
+}
+
+static void share_and_rob_once(void *arg) {
+    explore_check(filch__runqueue_share(&queues[0]));
+    rob_once(arg);
+    filch__runqueue_unshare(&queues[0]);
+}
+
+SMALL_SCENARIO(runqueue_small_plural, "another comes, robs and goes, while the owner pushes and pops as if alone") {
+    begin(2);
+    queues[0].alone = true;
+    push_one();
+    unsigned first = explore_start(share_and_rob_once, (void *)(uintptr_t)1);
+    pop_one(&queues[0]);
+    push_one();
+    settle(first, 1);
+}
+
+static ATOMIC(uint32_t) sleeping; /* what the idle word is to the queues */
+static bool saw;
+
+static void lie_down_and_look(void *arg) {
+    (void)arg;
+    store_seq_cst(&sleeping, 1);
+    saw = filch__runqueue_length(&queues[0]) > 0;
+}
+
+SMALL_SCENARIO(runqueue_small_overseen, "who pushes sees that a thief sleeps, or that one sees the item") {
+    begin_with(0, 1);
+    sleeping = 0;
+    unsigned thief = explore_start(lie_down_and_look, NULL);
+    push_one();
+    bool told = load_seq_cst(&sleeping) != 0;
+    explore_join(thief);
+    if (!told && !saw) explore_fail("the push was neither seen nor told");
+    settle(thief, 0);
+}
+
 /* -------------------------------------------------------------------------------------------------------- inject */
 
 static struct filch__inject inject;
@@ -124,6 +217,7 @@ static struct filch_task tasks[ITEMS_MAX + 1];
 
 static void inject_two(void *arg) {
     unsigned first = (unsigned)(uintptr_t)arg;
+    explore_plain_write(&payload[first], 2 * sizeof *payload);
     filch__inject_push(&inject, item_of_task(&tasks[first]));
     filch__inject_push(&inject, item_of_task(&tasks[first + 1]));
 }
@@ -155,4 +249,43 @@ SCENARIO(inject, "two producers and two takers of the inject queue") {
     while (take_injected() != 0) continue;
     check_all_taken();
     explore_check(filch__inject_length(&inject) == 0);
+}
+
+static void lie_down_and_look_there(void *arg) {
+    (void)arg;
+    store_seq_cst(&sleeping, 1);
+    saw = filch__inject_length(&inject) > 0;
+}
+
+SMALL_SCENARIO(inject_small_overseen, "who injects sees that a thief sleeps, or that one sees the item") {
+    forget();
+    filch__inject_init(&inject);
+    pushed = 1;
+    sleeping = 0;
+    unsigned thief = explore_start(lie_down_and_look_there, NULL);
+    explore_plain_write(&payload[1], sizeof payload[1]);
+    filch__inject_push(&inject, item_of_task(&tasks[1]));
+    bool told = load_seq_cst(&sleeping) != 0;
+    explore_join(thief);
+    if (!told && !saw) explore_fail("the push was neither seen nor told");
+    explore_check(take_injected() == 1);
+}
+
+static void inject_first(void *arg) {
+    (void)arg;
+    explore_plain_write(&payload[1], sizeof payload[1]);
+    filch__inject_push(&inject, item_of_task(&tasks[1]));
+}
+
+SMALL_SCENARIO(inject_small, "two inject one item each, and one of them takes one") {
+    forget();
+    filch__inject_init(&inject);
+    pushed = 2;
+    unsigned other = explore_start(inject_first, NULL);
+    explore_plain_write(&payload[2], sizeof payload[2]);
+    filch__inject_push(&inject, item_of_task(&tasks[2]));
+    explore_check(take_injected() != 0);
+    explore_join(other);
+    while (take_injected() != 0) continue;
+    check_all_taken();
 }

@@ -15,10 +15,14 @@
 static filch_runtime *runtime;
 static ATOMIC(uint32_t) met, done;
 
-static void begin(unsigned workers) {
+static void begin_with_seed(unsigned workers, uint64_t seed) {
     met = done = 0;
-    int answer = filch_runtime_create(&runtime, &(filch_options){.workers = workers, .seed = 1 + explore_choose(1000)});
+    int answer = filch_runtime_create(&runtime, &(filch_options){.workers = workers, .seed = seed});
     explore_check(answer == 0);
+}
+
+static void begin(unsigned workers) {
+    begin_with_seed(workers, 1 + explore_choose(1000));
 }
 
 static void end(void) {
@@ -136,6 +140,38 @@ SCENARIO(idle_apart, "a task spawns two with some time between them: the last se
     explore_check(done == 2);
 }
 
+static struct filch__waiter *ATOMIC(shown); /* a waiter for others to wake */
+
+static int show_and_meet(void *arg) {
+    (void)arg;
+    struct filch__waiter waiter;
+    filch__waiter_init(&waiter, "scenario", NULL);
+    store_release(&shown, &waiter);
+    filch__park(&waiter);
+    meet(2);
+    return 0;
+}
+
+static int wake_in_turn_and_meet(void *arg) {
+    (void)arg;
+    struct filch__waiter *waiter;
+    while ((waiter = load_acquire(&shown)) == NULL) {
+        filch_yield();
+        spin_pause();
+    }
+    filch__wake_in_turn(waiter, WAITER_GRANTED);
+    meet(2);
+    return 0;
+}
+
+SCENARIO(idle_wake, "a task makes another runnable, in its run queue, and blocks its worker until that one runs") {
+    begin(2);
+    shown = NULL;
+    explore_check(filch_runtime_spawn(runtime, NULL, show_and_meet, NULL, NULL) == 0);
+    explore_check(filch_runtime_spawn(runtime, NULL, wake_in_turn_and_meet, NULL, NULL) == 0);
+    end();
+}
+
 /* --------------------------------------------------------------------------------------------------------- spawn */
 
 enum { TREE_NODES = 16 };
@@ -219,8 +255,6 @@ SCENARIO(await_task, "a task awaits its children, which others may have stolen, 
     explore_check(done == 1);
 }
 
-static struct filch__waiter *ATOMIC(shown); /* a waiter that two wakers give a cause each */
-
 static void wake_with(void *cause) {
     struct filch__waiter *waiter;
     while ((waiter = load_acquire(&shown)) == NULL) spin_pause();
@@ -265,6 +299,38 @@ SCENARIO(park_thread, "a thread that is no worker parks; two others give it a ca
     explore_start(wake_with, (void *)(uintptr_t)WAITER_EXPIRED);
     park_on_stack();
     for (unsigned i = 1; i <= 2; i++) explore_join(i);
+}
+
+static void wake_after(void *cause) {
+    filch__wake(load_relaxed(&shown), (uint32_t)(uintptr_t)cause);
+}
+
+SMALL_SCENARIO(park_small_two, "a thread parks; two others, who know it, give it a cause each") {
+    struct filch__waiter waiter;
+    filch__waiter_init(&waiter, "scenario", NULL);
+    shown = &waiter;
+    unsigned first = explore_start(wake_after, (void *)(uintptr_t)WAITER_GRANTED);
+    explore_start(wake_after, (void *)(uintptr_t)WAITER_EXPIRED);
+    explore_check(filch__park_until(&waiter, FILCH_NEVER) != 0);
+    explore_join(first);
+    explore_join(first + 1);
+}
+
+static void grant_shown(void *arg) {
+    (void)arg;
+    filch__grant(load_relaxed(&shown), 7);
+}
+
+SMALL_SCENARIO(park_small_granted, "a thread parks, is granted something, and its waiter's memory is used anew") {
+    struct filch__waiter *waiter = filch__heap_get(sizeof *waiter, _Alignof(struct filch__waiter));
+    filch__waiter_init(waiter, "scenario", NULL);
+    shown = waiter;
+    unsigned other = explore_start(grant_shown, NULL);
+    filch__park(waiter);
+    explore_plain_read(&waiter->result, sizeof waiter->result);
+    explore_check(waiter->result == 7);
+    filch__heap_put(waiter, sizeof *waiter, _Alignof(struct filch__waiter));
+    explore_join(other);
 }
 
 static int sleep_a_little(void *arg) {

@@ -4,10 +4,24 @@
 
 #include <stdlib.h>
 
+#include "base/stand_in.h"
+
+ATOMIC(const struct filch__stand_in *) filch__stand_in;
+
 int filch__sim_from_environment(filch_simulation *simulation, unsigned *workers, bool *asked) {
     (void)simulation, (void)workers;
     *asked = false;
     return 0;
+}
+
+struct filch_runtime *filch__sim_take_runtime(unsigned worker_count) {
+    (void)worker_count;
+    abort();
+}
+
+bool filch__sim_keep_runtime(struct filch_runtime *runtime) {
+    (void)runtime;
+    abort();
 }
 
 int filch__sim_begin(const filch_simulation *simulation) {
@@ -39,6 +53,11 @@ void filch__sim_yield(void) {
 
 uint32_t filch__sim_choose(uint32_t count) {
     (void)count;
+    abort();
+}
+
+void filch__sim_refuse(const char *what) {
+    (void)what;
     abort();
 }
 

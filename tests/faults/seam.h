@@ -5,8 +5,8 @@
  * released, and has nothing of this in it.
  *
  * A fault is: of the calls of one kind, from when it is armed on, number `nth` gives `answer`, or it and the two after it,
- * or it and all that follow. Where an answer cannot be given (a short count where there is none, EAGAIN of what never
- * waits), the call is made as it is, and the fault has not struck.
+ * or it and all that follow until seam_relieve. Where an answer cannot be given (a short count where there is none, EAGAIN
+ * of what never waits), the call is made as it is, and the fault has not struck.
  */
 #ifndef FILCH_TESTS_FAULTS_SEAM_H
 #define FILCH_TESTS_FAULTS_SEAM_H

@@ -446,7 +446,7 @@ static int run_out_of_memory(void *arg) {
     struct fixture fixture;
     (void)arg;
     for (uint64_t nth = 1; nth < 12; nth++) {
-        begin(&fixture, close_it, (filch_serve_options){.max_connections = 2});
+        begin(&fixture, close_it, (filch_serve_options){.max_connections = 1});
         check_end(connect_to(&fixture));
         filch_fd fd = connect_to(&fixture);
         filch__alloc_fail(nth, false);

@@ -289,6 +289,32 @@ TEST(mutex, those_who_wait_are_served_in_the_order_they_came) {
     run_with_each(serve_in_order, NULL);
 }
 
+/* Who is woken, and finds the mutex taken once more, has not lost its place. */
+static int lose_and_be_served(void *arg) {
+    (void)arg;
+    filch_mutex mutex = FILCH_MUTEX_INIT;
+    struct locker lockers[3];
+    filch_task *tasks[3];
+    int orders = 0;
+    check_int(filch_mutex_lock(&mutex, FILCH_NEVER), 0);
+    for (int i = 0; i < 3; i++) {
+        lockers[i] = (struct locker){.mutex = &mutex, .deadline = FILCH_NEVER, .orders = &orders};
+        tasks[i] = start(lock_and_unlock, &lockers[i]);
+        until_wait_at(&mutex, i + 1);
+    }
+    filch_mutex_unlock(&mutex);
+    check_int(filch_mutex_lock(&mutex, FILCH_NEVER), 0); /* with one worker, before the first of them has run */
+    until_wait_at(&mutex, 3);                            /* it has tried, and waits again */
+    filch_mutex_unlock(&mutex);
+    for (int i = 0; i < 3; i++) check_int(result_of(tasks[i]), 0);
+    for (int i = 0; i < 3; i++) check_int(lockers[i].order, i + 1);
+    return 0;
+}
+
+TEST(mutex, one_that_was_woken_and_lost_is_served_before_those_behind_it) {
+    run_with(1, lose_and_be_served, NULL);
+}
+
 /* ---------------------------------------------------------------------------------------- deadlines, cancellation */
 
 static int pass_deadlines(void *arg) {

@@ -245,11 +245,13 @@ TEST(rwlock, readers_and_writers_take_turns) {
 /* Readers that overlap without end let a writer in. */
 struct relay {
     filch_rwlock lock;
+    atomic_int overlapping; /* readers that have begun */
     atomic_bool written;
 };
 
 static int read_in_relay(void *arg) {
     struct relay *relay = arg;
+    atomic_fetch_add(&relay->overlapping, 1);
     while (!atomic_load(&relay->written)) {
         check_int(filch_rwlock_read(&relay->lock, FILCH_NEVER), 0);
         filch_yield();
@@ -271,7 +273,7 @@ static int overlap(void *arg) {
     struct relay relay = {.written = false};
     filch_task *readers[8];
     for (int i = 0; i < 8; i++) readers[i] = start(read_in_relay, &relay);
-    for (int i = 0; i < 8; i++) filch_yield();
+    while (atomic_load(&relay.overlapping) < 8) filch_yield();
     check_int(result_of(start(write_in_relay, &relay)), 0);
     for (int i = 0; i < 8; i++) check_int(result_of(readers[i]), 0);
     filch_rwlock_fini(&relay.lock);

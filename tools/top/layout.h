@@ -18,7 +18,7 @@ enum {
 struct layout {
     struct {
         uint32_t size, name, worker_count, process, simulated, workers, worker_known, spares, spares_room, coarse_ns,
-            cancelled, ending, injected, wakes, hogs, helpers, stacks, task_slabs, task_slab_size, task_slab_records,
+            cancelled, ending, injected, helpers, stacks, task_slabs, task_slab_size, task_slab_records,
             task_records_at;
     } runtime;
     struct {
@@ -26,7 +26,7 @@ struct layout {
     } slab;
     struct {
         uint32_t size, region, deque_top, deque_bottom, queue_head, queue_tail, rests, polls, blocks, thread, spawned,
-            completed, steals, parks, yields, switches, sleeps;
+            completed, steals, parks, yields, switches, sleeps, wakes, hogs;
     } worker;
     struct {
         uint32_t size, fn, runtime, extra, spawned_at, wait, hints, state, READY, STARTED, CANCELLED;

@@ -93,6 +93,8 @@ static bool read_worker(struct model *model, struct model_runtime *runtime, uint
         .switches = layout_number(record, layout->worker.switches, 8),
         .sleeps = layout_number(record, layout->worker.sleeps, 8),
     };
+    runtime->wakes += layout_number(record, layout->worker.wakes, 8);
+    runtime->hogs += layout_number(record, layout->worker.hogs, 8);
     if (worker->rests > 2) worker->rests = 0;
     if (worker->rests != 0) worker->runs = 0;
     if (region & layout->region.OPEN) { /* in a scope of the task */
@@ -337,9 +339,8 @@ static void read_head(struct model *model, struct model_runtime *runtime, const 
     runtime->cancelled = layout_number(record, layout->runtime.cancelled, 4) != 0;
     runtime->ending = layout_number(record, layout->runtime.ending, 4) != 0;
     runtime->worker_count = (uint32_t)layout_number(record, layout->runtime.worker_count, 4);
+    runtime->wakes = runtime->hogs = 0; /* the workers add theirs */
     runtime->injected = layout_number(record, layout->runtime.injected, 8);
-    runtime->wakes = layout_number(record, layout->runtime.wakes, 8);
-    runtime->hogs = layout_number(record, layout->runtime.hogs, 8);
     runtime->helpers = layout_number(record, layout->runtime.helpers, 4);
     runtime->stacks = layout_number(record, layout->runtime.stacks, 8);
     /* In a core, and in a simulation, it is the time that the runtime has last read. */

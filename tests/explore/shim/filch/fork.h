@@ -5,7 +5,7 @@
 
 #include "base/atomic.h"
 
-#define __atomic_load_n(object, order) (FILCH__STEP(object), __atomic_load_n((object), (order)))
+#define __atomic_load_n(object, order) FILCH__LOAD(object, order)
 #define __atomic_store_n(object, value, order) FILCH__STORE(object, value, order)
 
 #include_next <filch/fork.h>

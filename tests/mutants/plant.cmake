@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: MIT
-# Copies the sources that tests/explore/mutants.txt names, with its bugs planted, each behind a test of explore_mutant.
-# Fails where a text that is to be replaced is not found exactly once: then the mutant must follow the source.
-#   cmake -DSOURCE=the project -DBINARY=where to -P plant.cmake
+# Copies the sources that a list names, with its bugs planted, each behind a test of the variable that says which lives.
+# Fails where a text that is to be replaced is not found exactly once: then the bug must follow the source.
+#   cmake -DSOURCE=the project -DLIST=file -DFIELDS=what,stands,with,each -DALIVE=variable [-DBINARY=where to] -P plant.cmake
+# Without BINARY it only looks whether all fits.
 
-file(READ "${SOURCE}/tests/explore/mutants.txt" rest)
+file(READ "${LIST}" rest)
+get_filename_component(list_name "${LIST}" NAME)
+string(REPLACE "," ";" FIELDS "${FIELDS}")
 string(FIND "${rest}" "\nmutant " at) # what stands before is a comment
 math(EXPR at "${at} + 1")
 string(SUBSTRING "${rest}" ${at} -1 rest)
 set(number 0)
 set(table "static const struct mutant mutants[] = {\n")
+set(nothing_more "    {0")
 
 # Takes `rest` up to the line `mark` into `result`, and the mark with it.
 macro(take_until mark result)
     string(FIND "${rest}" "\n${mark}\n" at)
     if(at EQUAL -1)
-        message(FATAL_ERROR "mutants.txt: no ${mark} after mutant ${name}")
+        message(FATAL_ERROR "${list_name}: no ${mark} after mutant ${name}")
     endif()
     string(SUBSTRING "${rest}" 0 ${at} ${result})
     string(LENGTH "\n${mark}\n" length)
@@ -24,7 +28,7 @@ endmacro()
 
 macro(take_line word result)
     if(NOT rest MATCHES "^${word} ([^\n]*)\n")
-        message(FATAL_ERROR "mutants.txt: a line \"${word} ...\" is missing after mutant ${name}")
+        message(FATAL_ERROR "${list_name}: a line \"${word} ...\" is missing after mutant ${name}")
     endif()
     set(${result} "${CMAKE_MATCH_1}")
     string(LENGTH "${word} ${CMAKE_MATCH_1}\n" length)
@@ -33,11 +37,14 @@ endmacro()
 
 while(NOT rest STREQUAL "")
     take_line(mutant name)
-    take_line(scenario scenario)
-    take_line(memory memory)
-    take_line(what what)
     math(EXPR number "${number} + 1")
-    string(APPEND table "    {\"${name}\", \"${scenario}\", \"${memory}\", \"${what}\"},\n")
+    string(APPEND table "    {\"${name}\"")
+    foreach(field ${FIELDS})
+        take_line(${field} words)
+        string(REPLACE "\"" "\\\"" words "${words}")
+        string(APPEND table ", \"${words}\"")
+    endforeach()
+    string(APPEND table "},\n")
     while(rest MATCHES "^file ")
         take_line(file file)
         if(NOT DEFINED "text_${file}")
@@ -61,8 +68,15 @@ while(NOT rest STREQUAL "")
     endwhile()
 endwhile()
 
+if(NOT DEFINED BINARY)
+    message("${number} mutants fit the sources")
+    return()
+endif()
 foreach(file ${files})
-    file(WRITE "${BINARY}/${file}" "#undef MUTANT_LIVES\n#define MUTANT_LIVES(number) (explore_mutant == (number))\n"
-                                   "extern int explore_mutant;\n#line 1 \"${file}\"\n${text_${file}}")
+    file(WRITE "${BINARY}/${file}" "#undef MUTANT_LIVES\n#define MUTANT_LIVES(number) (${ALIVE} == (number))\n"
+                                   "extern int ${ALIVE};\n#line 1 \"${file}\"\n${text_${file}}")
 endforeach()
-file(WRITE "${BINARY}/mutants_table.h" "${table}    {0, 0, 0, 0},\n};\n")
+foreach(field ${FIELDS})
+    string(APPEND nothing_more ", 0")
+endforeach()
+file(WRITE "${BINARY}/mutants_table.h" "${table}${nothing_more}},\n};\n")
