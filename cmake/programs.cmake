@@ -146,6 +146,10 @@ endif()
 if(NOT FILCH_SANITIZE)
     filch_judged(shared-library -- "${PROJECT_SOURCE_DIR}/tests/consume/shared_library"
                  $<TARGET_FILE:filch_shared> ${FILCH_HEADERS})
+    if(FILCH_USDT)
+        filch_judged(probes -- "${PROJECT_SOURCE_DIR}/tests/trace/probes" $<TARGET_FILE:filch_shared>
+                     "${PROJECT_SOURCE_DIR}/docs/TRACE.md")
+    endif()
 endif()
 
 # ------------------------------------------------------------------------------------------------------------ stress
@@ -178,6 +182,12 @@ foreach(file ${FILCH_EXAMPLE_FILES})
     filch_judged(example-${name} --seconds 120 --output "${PROJECT_SOURCE_DIR}/tests/examples/${name}.txt" --
                  $<TARGET_FILE:example_${name}> ${FILCH_EXAMPLE_ARGUMENT_${name}})
 endforeach()
+
+find_program(FILCH_PYTHON python3)
+if(FILCH_PYTHON)
+    filch_judged(trace-svg --seconds 120 -- "${PROJECT_SOURCE_DIR}/tests/trace/draw"
+                 "${PROJECT_SOURCE_DIR}/tools/trace-svg" $<TARGET_FILE:example_sieve>)
+endif()
 
 file(GLOB FILCH_TREESUM_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/treesum/*.c")
 if(FILCH_TREESUM_FILES)

@@ -46,8 +46,9 @@ static int sum(void *arg) {
     return error == -EPIPE ? 0 : error;
 }
 
-static void start(filch_scope *scope, filch_fn *fn, struct stage *stage) {
-    int error = filch_scope_spawn(scope, NULL, fn, stage, NULL);
+static void start(filch_scope *scope, const char *name, filch_fn *fn, struct stage *stage) {
+    int error =
+        filch_scope_spawn(scope, NULL, fn, stage, &(filch_task_options){.name = name}); /* for dumps and traces */
     if (error != 0) filch_scope_fail(scope, error); /* nobody waits for a stage that is missing */
 }
 
@@ -56,9 +57,9 @@ static int run(filch_chan *numbers, filch_chan *squares) {
     filch_scope scope;
     int error = filch_scope_open(&scope, NULL);
     if (error != 0) return error;
-    start(&scope, count, &first);
-    start(&scope, square, &second);
-    start(&scope, sum, &third);
+    start(&scope, "count", count, &first);
+    start(&scope, "square", square, &second);
+    start(&scope, "sum", sum, &third);
     return filch_scope_close(&scope);
 }
 

@@ -8,6 +8,7 @@
 #include <filch/blocking.h>
 
 #include "sched/ledger.h"
+#include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -38,7 +39,10 @@ void filch_block_begin(void) {
     if (worker == NULL) return;
     bool begun = worker->guard >= GUARD_BLOCK;
     worker->guard += GUARD_BLOCK;
-    if (begun || worker->simulated) return;
+    if (begun) return;
+    probe1(block, worker->index);
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_BLOCK);
+    if (worker->simulated) return;
     store_release(&worker->blocks, 1); /* for the monitor */
     bool monitored = worker->runtime->monitor.on;
     bool enough = filch__idle_block(worker);
@@ -58,7 +62,10 @@ void filch_block_end(void) {
                    filch_task_name(task));
     }
     worker->guard -= GUARD_BLOCK;
-    if (worker->guard >= GUARD_BLOCK || worker->simulated) return;
+    if (worker->guard >= GUARD_BLOCK) return;
+    probe1(unblock, worker->index);
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_UNBLOCK);
+    if (worker->simulated) return;
     store_release(&worker->blocks, 0);
     filch__idle_unblock(worker);
 }

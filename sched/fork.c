@@ -137,11 +137,14 @@ void filch__frame_run(struct filch__worker *worker, filch_frame *frame) {
     if (!(load_acquire(&task->flags) & TASK_FORKED)) or_seq_cst(&task->flags, TASK_FORKED);
     worker->deque.hot.region = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
     void *begun = (void *)((uintptr_t)frame->filch__region | REGION_CHILD);
+    if (filch__traces(&worker->deque.hot)) filch__trace_call_begin(&worker->deque.hot, frame);
     struct filch__tasksan_call call;
     filch__frame_enter(&call, worker, frame, true);
     int result = frame->fn(frame->arg);
     filch__frame_leave(&call, frame);
-    void *region = filch__here()->region;
+    struct filch__hot *here = filch__here(); /* perhaps another worker's by now */
+    void *region = here->region;
+    if (filch__traces(here)) filch__trace_call_end(here, frame);
     if (unlikely(region != begun && region != NULL)) filch__region_die_open(region, "a forked call");
     filch__worker_current()->deque.hot.region = NULL;                        /* perhaps another worker by now */
     int64_t word = exchange_acq_rel(&frame->filch__join, JOIN_DONE(result)); /* JOIN */

@@ -39,6 +39,7 @@
 #include "base/barrier.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "sched/probe.h"
 #include "sched/runtime.h"
 #include "sched/steal.h"
 
@@ -352,7 +353,11 @@ static bool sleep_anywhere(struct filch__worker *worker, struct filch__poller *p
     count_up(&worker->sleeps, 1);
     int64_t until_ns = sleep_until(worker);
     bool polls = poller != NULL && begin_to_poll(worker, poller);
+    probe1(park, worker->index);
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_SLEEP);
     bool due = polls ? sleep_in_poller(worker, poller, events, count, until_ns) : sleep_on_futex(worker, until_ns);
+    probe1(unpark, worker->index);
+    if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_AWAKE);
     if (due) worker->slept_until_ns = until_ns;
     return due;
 }

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "sched/foreign.h"
 #include "sched/frame.h"
+#include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -182,16 +183,27 @@ static bool make_do(struct filch__worker *worker, struct filch__waiter *left, en
     }
 }
 
+static never_inline void note_leaving(struct filch__worker *worker, const struct filch__waiter *left,
+                                      enum landing landing) {
+    if (landing == LAND_YIELD) {
+        filch__trace_yield(&worker->deque.hot, left);
+    } else {
+        filch__trace_wait(&worker->deque.hot, left);
+    }
+}
+
 static force_inline void leave(struct filch__worker *worker, struct filch__waiter *left, enum landing landing,
                                void *item) {
     left->stack = worker->stack;
     left->region = worker->deque.hot.region;
     struct filch__exceptions exceptions = filch__exceptions_take(worker->exceptions);
+    if (filch__traces(&worker->deque.hot)) note_leaving(worker, left, landing);
     struct filch__stack *fresh = NULL;
     if (item == NULL || item_kind(item) != ITEM_STRAND) {
         fresh = stack_for(worker, item);
         if (unlikely(fresh == NULL) && make_do(worker, left, landing, &item, &fresh)) {
             filch__exceptions_put(worker->exceptions, exceptions);
+            if (filch__traces(&worker->deque.hot)) filch__trace_resume(&worker->deque.hot, left);
             return;
         }
     }
@@ -200,6 +212,8 @@ static force_inline void leave(struct filch__worker *worker, struct filch__waite
     worker = switch_to(worker, target, fresh == NULL ? item_strand(item)->stack : fresh, landing, left);
     worker->deque.hot.region = left->region;
     filch__exceptions_put(worker->exceptions, exceptions);
+    probe2(resume, left, left->region);
+    if (filch__traces(&worker->deque.hot)) filch__trace_resume(&worker->deque.hot, left);
 }
 
 /* Not inline: where the thread's errno is, must be found anew after a switch. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -85,6 +86,7 @@ static inline void leave(struct filch__waiter *waiter) {
     if (causes_of(waiter) != 0) return;
     struct filch__worker *worker = filch__worker_current();
     count_up(&worker->parks, 1);
+    probe4(wait, waiter, waiter->region, waiter->reason, waiter->object);
     filch__worker_leave(worker, waiter, LAND_PARK, filch__worker_next(worker));
 }
 
@@ -191,10 +193,26 @@ uint32_t filch__park_cancellable(struct filch__waiter *waiter, filch_deadline de
 
 /* --------------------------------------------------------------------------------------------------------- wake */
 
+/* A worker of its own runtime has set the bit, or the waiter will be made runnable by who leaves it. */
+static force_inline void wake_from_inside(struct filch__worker *worker, struct filch__waiter *waiter, uintptr_t bit,
+                                          bool in_turn) {
+    if (!is_parked_alone(add_acq_rel(waiter->word, bit))) return; /* CAUSE, SAVED */
+    if (in_turn) filch__worker_enqueue(worker, item_of_strand(waiter));
+    if (!in_turn) filch__worker_ready(worker, waiter);
+}
+
+/* Apart, so that who is not traced need save no registers. */
+static never_inline void wake_traced(struct filch__worker *worker, struct filch__waiter *waiter, uintptr_t bit,
+                                     bool in_turn) {
+    filch__trace_wake(&worker->deque.hot, waiter);
+    wake_from_inside(worker, waiter, bit, in_turn);
+}
+
 /* A worker of the runtime keeps it alive by being one; anyone else must enter it before the waiter can go on. */
-static void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
+static never_inline void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
     struct filch_runtime *runtime = waiter->runtime;
     if (unlikely(filch__runtime_is_parents(runtime))) return; /* a copy of who waits there */
+    filch__trace_wake_outside(runtime, waiter);               /* the waiter has not been woken yet, and keeps it */
     filch__runtime_enter(runtime);
     if (is_parked_alone(add_acq_rel(waiter->word, cause))) { /* CAUSE, SAVED */
         filch__inject_push(&runtime->inject, item_of_strand(waiter));
@@ -206,14 +224,17 @@ static void wake_from_outside(struct filch__waiter *waiter, uintptr_t cause) {
 void filch__wake(struct filch__waiter *waiter, uint32_t cause) {
     struct filch__worker *worker = filch__worker_current();
     uintptr_t bit = cause;
+    probe1(wake, waiter);
     if (waiter->runtime == NULL) {
         /* The futex word may be gone after the or: see futex.h. */
         uint32_t *futex = futex_of(waiter);
         if (is_parked_alone(add_acq_rel(&waiter->own, bit))) filch__futex_wake(futex, 1); /* CAUSE */
-    } else if (worker != NULL && worker->runtime == waiter->runtime) {
-        if (is_parked_alone(add_acq_rel(waiter->word, bit))) filch__worker_ready(worker, waiter); /* CAUSE, SAVED */
-    } else {
+    } else if (worker == NULL || worker->runtime != waiter->runtime) {
         wake_from_outside(waiter, bit);
+    } else if (filch__traces(&worker->deque.hot)) {
+        wake_traced(worker, waiter, bit, false);
+    } else {
+        wake_from_inside(worker, waiter, bit, false);
     }
 }
 
@@ -222,8 +243,13 @@ void filch__wake_in_turn(struct filch__waiter *waiter, uint32_t cause) {
     uintptr_t bit = cause;
     if (worker == NULL || worker->runtime != waiter->runtime) {
         filch__wake(waiter, cause);
-    } else if (is_parked_alone(add_acq_rel(waiter->word, bit))) { /* CAUSE, SAVED */
-        filch__worker_enqueue(worker, item_of_strand(waiter));
+        return;
+    }
+    probe1(wake, waiter);
+    if (filch__traces(&worker->deque.hot)) {
+        wake_traced(worker, waiter, bit, true);
+    } else {
+        wake_from_inside(worker, waiter, bit, true);
     }
 }
 
@@ -233,8 +259,10 @@ void filch__wake_in_turn(struct filch__waiter *waiter, uint32_t cause) {
 static void make_runnable(struct filch_runtime *runtime, struct filch__waiter *waiter) {
     struct filch__worker *worker = filch__worker_current();
     if (worker != NULL && worker->runtime == runtime) {
+        if (filch__traces(&worker->deque.hot)) filch__trace_wake(&worker->deque.hot, waiter);
         filch__worker_enqueue(worker, item_of_strand(waiter));
     } else {
+        filch__trace_wake_outside(runtime, waiter);
         filch__inject_push(&runtime->inject, item_of_strand(waiter));
         filch__idle_notify(runtime);
     }

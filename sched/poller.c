@@ -3,6 +3,8 @@
 
 #include <sched.h>
 
+#include "sched/probe.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_event *events, unsigned room,
@@ -10,9 +12,11 @@ unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_ev
     unsigned count = poller->ops->wait(poller, events, room, until_ns);
     struct filch__worker *worker = filch__worker_current();
     count_up(&poller->looks, 1);
+    probe1(poll, count);
     if (likely(worker != NULL)) {
         count_up(&worker->looks, 1);
         count_up(&worker->events, count);
+        if (count > 0 && filch__traces(&worker->deque.hot)) filch__trace_poll(&worker->deque.hot, count);
     } else {
         count_up(&poller->looks_of_others, 1);
     }

@@ -222,6 +222,7 @@ bool filch__runtime_add_spare(struct filch_runtime *runtime) {
     if (spare == NULL) return false;
     store_relaxed(&runtime->spares[known - runtime->worker_count], spare); /* KNOWN */
     store_seq_cst(&runtime->worker_known, known + 1);
+    filch__trace_add_worker(spare);
     return true;
 }
 
@@ -257,6 +258,7 @@ static int stock_make(struct filch_runtime *runtime) {
 
 /* The parts that hold no thread; `workers` have been finished, or were never there. */
 static void parts_fini(struct filch_runtime *runtime) {
+    filch__trace_fini(runtime);
     filch__lock_fini(&runtime->children_lock);
     filch__lock_fini(&runtime->poller_lock);
     filch__inject_fini(&runtime->inject);
@@ -352,6 +354,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     filch_simulation room;
     const filch_simulation *simulation;
     unsigned workers;
+    filch__trace_watch();
     int answer = simulation_of(options, &room, &workers, &simulation);
     if (answer != 0) return answer;
     struct filch_runtime *runtime = runtime_get(simulation != NULL, workers);
@@ -360,6 +363,7 @@ int filch_runtime_create(filch_runtime **result, const filch_options *options) {
     fill(runtime, options, workers, simulation);
     answer = parts_init(runtime, runtime->seed);
     if (answer != 0) goto no_parts;
+    filch__trace_by_environment(runtime);
     answer = start_workers(runtime);
     if (answer != 0) goto no_workers;
     filch__process_count(1);
@@ -443,6 +447,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     filch__monitor_stop(runtime);
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
+    filch__trace_finish(runtime);
     filch__debug_end(runtime);
     filch__process_count(-1);
     poller_fini(runtime);

@@ -16,6 +16,7 @@
 #include "sched/poller.h"
 #include "sched/sim.h"
 #include "sched/stock.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 struct filch_runtime {
@@ -45,6 +46,7 @@ struct filch_runtime {
     struct filch__interrupt interrupt;
     struct filch__idle idle;
     struct filch__inject inject;
+    ATOMIC(struct filch__trace *) trace;      /* NULL, until it is traced; then for good: sched/trace.h */
     ATOMIC(struct filch__poller *) poller;    /* NULL, until a descriptor is used */
     struct filch__lock poller_lock;           /* over its making */
     struct filch__lock children_lock;         /* over the next */

@@ -189,6 +189,10 @@ static int64_t clock_now(void) {
     return simulation->now_ns;
 }
 
+static int64_t clock_peek(void) {
+    return simulation->now_ns;
+}
+
 static int64_t earliest(void) {
     int64_t at_ns = INT64_MAX;
     for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
@@ -458,6 +462,7 @@ static void *running_thread(void) {
 
 static const struct filch__stand_in stand_in = {
     .clock_now = clock_now,
+    .clock_peek = clock_peek,
     .is_mine = is_mine,
     .thread = running_thread,
     .choose = filch__sim_choose,

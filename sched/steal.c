@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "sched/probe.h"
 #include "sched/runtime.h"
 
 /*
@@ -47,6 +48,13 @@ static void *steal_from(struct filch__worker *worker, struct filch__worker *vict
     return steal_next(worker, victim);
 }
 
+static void *taken(struct filch__worker *worker, void *item, unsigned victim) {
+    count_up(&worker->steals, 1);
+    probe3(steal, item, worker->index, victim);
+    if (filch__traces(&worker->deque.hot)) filch__trace_steal(&worker->deque.hot, item, victim);
+    return item;
+}
+
 void *filch__steal_round(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
     void *item = filch__inject_pop(&runtime->inject);
@@ -57,10 +65,7 @@ void *filch__steal_round(struct filch__worker *worker) {
         unsigned index = first + i < count ? first + i : first + i - count;
         if (index == worker->index) continue;
         item = steal_from(worker, filch__runtime_worker(runtime, index));
-        if (item != NULL) {
-            count_up(&worker->steals, 1);
-            return item;
-        }
+        if (item != NULL) return taken(worker, item, index);
     }
     return NULL;
 }
@@ -74,8 +79,7 @@ void *filch__steal_glance(struct filch__worker *worker) {
     filch__deque_prefetch(&victim->deque);
     if (!filch__deque_in_sight(&victim->deque) && filch__runqueue_length(&victim->runqueue) <= 0) return NULL;
     void *item = steal_from(worker, victim);
-    if (item != NULL) count_up(&worker->steals, 1);
-    return item;
+    return item == NULL ? NULL : taken(worker, item, victim->index);
 }
 
 bool filch__steal_in_sight(struct filch_runtime *runtime) {

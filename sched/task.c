@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/sched.h"
@@ -114,13 +115,17 @@ static int extra_fill(struct filch_task *task, const filch_task_options *options
     return 0;
 }
 
-static void queue_task(const struct filch__spawn *how, struct filch_task *task) {
+/* Inline, as its caller. */
+static force_inline void queue_task(const struct filch__spawn *how, struct filch_task *task) {
     struct filch__worker *worker = how->worker;
+    probe3(spawn, task, task->fn, task->spawned_at);
     if (likely(worker != NULL)) {
         count_up(&worker->spawned, 1);
+        if (filch__traces(&worker->deque.hot)) filch__trace_spawn(&worker->deque.hot, task);
         if (filch__deque_push(&worker->deque, item_of_task(task))) filch__worker_pushed(worker);
     } else {
         add_relaxed(&how->runtime->spawned_outside, 1);
+        filch__trace_spawn_outside(how->runtime, task);
         filch__inject_push(&how->runtime->inject, item_of_task(task));
         filch__idle_notify(how->runtime);
     }
@@ -201,11 +206,16 @@ int filch__task_call(struct filch__worker *worker, struct filch_task *task) {
     store_relaxed(&task->wait, 0);                      /* HINT, which is whole again at its first wait */
     store_relaxed(&task->state, (uint8_t)TASK_STARTED); /* for reports */
     worker->deque.hot.region = task;
+    probe2(start, task, task->fn);
+    if (filch__traces(&worker->deque.hot)) filch__trace_begin(&worker->deque.hot, task);
     bool rare = load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE); /* written by its spawner or its caller */
     bool begins = likely(load_acquire(&task->hints) == 0 && !rare) || !filch__region_is_cancelled(task);
     int result = begins ? task->fn(task->arg) : -ECANCELED;
-    void *region = filch__here()->region; /* none in the child of a fork */
+    struct filch__hot *here = filch__here(); /* perhaps another worker's by now */
+    void *region = here->region;             /* none in the child of a fork */
     if (unlikely(region != task && region != NULL)) filch__region_die_open(region, "the function");
+    probe2(end, task, result);
+    if (filch__traces(here)) filch__trace_end(here, task, result);
     if (unlikely(load_acquire(&task->extra) != NULL)) filch__locals_end(task);
     edge_set(&task->end); /* END */
     edge_release(task->runtime);

@@ -29,6 +29,7 @@
 #include <filch/task.h>
 #include <filch/ticker.h>
 #include <filch/time.h>
+#include <filch/trace.h>
 #include <filch/wait_group.h>
 
 #endif

@@ -85,7 +85,8 @@ struct filch__hot {
     void *region;        /* what the running strand is in: a task, or a scope in it; see sched/region.h */
     uintptr_t stack_low; /* calls in place are made only while the stack pointer is above this */
     int64_t budget;      /* waiting calls that may go on at once before the strand gives way: see filch__spend */
-    char filch__pad[32];
+    void *trace;         /* where the worker's events go, or NULL; atomic. See sched/trace.h */
+    char filch__pad[24];
     int64_t mode; /* on a line of its own: thieves look at it */
 } __attribute__((__aligned__(64)));
 

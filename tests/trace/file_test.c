@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file that FILCH_TRACE asks for: that it is there at the end, at exit and after a crash, which goes on as it would
+ * have; and not without it. Each program is a child of the test's.
+ */
+#include <errno.h>
+#include <filch/filch.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "tests/api/workers.h"
+#include "tests/trace/picture.h"
+
+enum { TEXT_MAX = 4096 };
+
+static char folder[64];
+
+static const char *path_of(const char *name) {
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* Runs `program` in a child, with FILCH_TRACE=WORDS, in an empty folder; its wait status. What it has said is in `said`. */
+static int run_child(void (*program)(void), const char *words, char said[TEXT_MAX]) {
+    snprintf(folder, sizeof folder, "/tmp/filch-trace-XXXXXX");
+    check(mkdtemp(folder) != NULL);
+    FILE *errors = tmpfile();
+    check(errors != NULL);
+    fflush(NULL);
+    pid_t child = fork();
+    check(child >= 0);
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        alarm(TEST_SECONDS);
+        for (int i = 1; i < NSIG; i++) {
+            if (i == SIGSEGV || i == SIGABRT || i == SIGBUS) signal(i, SIG_DFL); /* the runner has its own */
+        }
+        check_int(chdir(folder), 0);
+        check(dup2(fileno(errors), STDERR_FILENO) >= 0); /* a sanitizer's report of the crash is no failure */
+        if (words != NULL) setenv("FILCH_TRACE", words, 1);
+        program();
+        exit(0);
+    }
+    int status;
+    while (waitpid(child, &status, 0) < 0) check(errno == EINTR);
+    memset(said, 0, TEXT_MAX);
+    check(pread(fileno(errors), said, TEXT_MAX - 1, 0) >= 0);
+    fclose(errors);
+    return status;
+}
+
+static bool ended_well(int status) {
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* The file of that name, checked, and removed. */
+static struct picture *take_picture(const char *name) {
+    struct picture *picture = picture_at(path_of(name));
+    check_int(unlink(path_of(name)), 0);
+    return picture;
+}
+
+/* Nothing else was left. */
+static void end_folder(void) {
+    check_int(rmdir(folder), 0);
+}
+
+/* --------------------------------------------------------------------------------------------------------- programs */
+
+static int works(void *arg) {
+    (void)arg;
+    filch_task *task;
+    check_int(filch_spawn(&task, works, NULL, NULL), 0);
+    filch_task_cancel(task);
+    check_int(filch_await(task, NULL, FILCH_NEVER), 0);
+    return filch_sleep(FILCH_MS(1));
+}
+
+static void runs_once(void) {
+    check_int(filch_run(works, NULL, &(filch_options){.workers = 2}), 0);
+}
+
+static void runs_three_times(void) {
+    for (int i = 0; i < 3; i++) runs_once();
+}
+
+static int exits(void *arg) {
+    (void)arg;
+    exit(0);
+}
+
+static void exits_from_a_task(void) {
+    check_int(filch_run(exits, NULL, &(filch_options){.workers = 2}), 0);
+}
+
+static filch_runtime *runtime_with_work(void) {
+    filch_runtime *runtime;
+    filch_task *task;
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 2}), 0);
+    check_int(filch_runtime_spawn(runtime, &task, works, NULL, &(filch_task_options){.name = "main"}), 0);
+    check_int(result_of(task), 0);
+    return runtime;
+}
+
+static void leaves_a_runtime(void) {
+    (void)runtime_with_work();
+}
+
+/* The folder that counts is that in which the first runtime is made. */
+static void changes_its_folder(void) {
+    filch_runtime *runtime = runtime_with_work();
+    check_int(chdir("/"), 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+}
+
+static off_t size_of(const char *path) {
+    struct stat stat;
+    check_int(lstat(path, &stat), 0);
+    return stat.st_size;
+}
+
+/* A child of a fork does not write its parent's file. */
+static void forks(void) {
+    filch_runtime *runtime = runtime_with_work();
+    check_int(size_of("t.json"), 0); /* made, and to be filled at the end */
+    pid_t child = fork();
+    if (child == 0) exit(0);
+    int status;
+    while (waitpid(child, &status, 0) < 0) check(errno == EINTR);
+    check_int(size_of("t.json"), 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+}
+
+/* ----------------------------------------------------------------------------------------------- the file at the end */
+
+static void check_file(void (*program)(void), const char *words, const char *name) {
+    char said[TEXT_MAX];
+    check(ended_well(run_child(program, words, said)));
+    check(strstr(said, "filch:") == NULL);
+    struct picture *picture = take_picture(name);
+    check(slices_named(picture, "main") >= 1);
+    check_int(picture->lost, 0);
+    picture_free(picture);
+    end_folder();
+}
+
+TEST(trace_file, it_is_there_when_the_runtime_has_ended) {
+    check_file(runs_once, "t.json", "t.json");
+    check_file(runs_once, "t.json,events=1000", "t.json");
+    check_file(runs_once, "a,b.json", "a,b.json");
+    check_file(runs_once, "t-%n.json", "t-1.json");
+}
+
+TEST(trace_file, it_is_there_when_the_process_exits) {
+    check_file(exits_from_a_task, "t.json", "t.json");
+    check_file(leaves_a_runtime, "t.json", "t.json");
+}
+
+TEST(trace_file, it_is_where_the_program_was_started) {
+    check_file(changes_its_folder, "t.json", "t.json");
+}
+
+TEST(trace_file, children_of_a_fork_leave_it_alone) {
+    check_file(forks, "t.json", "t.json");
+}
+
+TEST(trace_file, each_runtime_has_its_own_where_the_path_says_so) {
+    char said[TEXT_MAX];
+    check(ended_well(run_child(runs_three_times, "t.%n", said)));
+    for (int i = 1; i <= 3; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "t.%d", i);
+        picture_free(take_picture(name));
+    }
+    end_folder();
+    check_file(runs_three_times, "t.json", "t.json"); /* the last one's stays */
+}
+
+static void tells_its_number(void) {
+    dprintf(STDERR_FILENO, "%d\n", (int)getpid());
+    runs_once();
+}
+
+TEST(trace_file, it_may_have_the_number_of_the_process_in_its_name) {
+    char said[TEXT_MAX], name[32];
+    check(ended_well(run_child(tells_its_number, "t-%p", said)));
+    snprintf(name, sizeof name, "t-%ld", strtol(said, NULL, 10));
+    picture_free(take_picture(name));
+    end_folder();
+}
+
+static void is_not_traced(void) {
+    filch_runtime *runtime = runtime_with_work();
+    check_int(filch_trace_dump(runtime, STDOUT_FILENO), -ENODATA);
+    check_int(filch_runtime_destroy(runtime), 0);
+}
+
+TEST(trace_file, there_is_none_where_none_is_asked_for) {
+    char said[TEXT_MAX];
+    check(ended_well(run_child(is_not_traced, NULL, said)));
+    end_folder();
+    check(ended_well(run_child(is_not_traced, "", said)));
+    end_folder();
+}
+
+TEST(trace_file, what_cannot_be_is_told_and_the_program_runs) {
+    static const char *const wrong[] = {"t.json,events=0", "t.json,events=x", "t.json,events=99999999",
+                                        "t.json,events="};
+    char said[TEXT_MAX];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        check(ended_well(run_child(runs_once, wrong[i], said)));
+        check(strstr(said, "it is to be PATH[,events=N]") != NULL);
+        end_folder();
+    }
+    check(ended_well(run_child(runs_once, "/no/such/folder/t.json", said)));
+    check(strstr(said, "\"/no/such/folder/t.json\" cannot be written: error 2 (ENOENT)") != NULL);
+    check_int(count_of(said, "filch:"), 1);
+    end_folder();
+}
+
+/* ------------------------------------------------------------------------------------------------------------ crashes */
+
+static volatile char *forbidden_page(void) {
+    char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(page != MAP_FAILED);
+    return page;
+}
+
+static int writes_there(void *arg) {
+    (void)arg;
+    *forbidden_page() = 1;
+    return 0;
+}
+
+static int crashes_in_a_child(void *arg) {
+    filch_task *task;
+    (void)arg;
+    check_int(filch_spawn(&task, writes_there, NULL, &(filch_task_options){.name = "culprit"}), 0);
+    return result_of(task);
+}
+
+static void crashes(void) {
+    (void)filch_run(crashes_in_a_child, NULL, &(filch_options){.workers = 2});
+}
+
+static void crashes_outside(void) {
+    (void)runtime_with_work();
+    (void)writes_there(NULL);
+}
+
+static int aborts_in_a_task(void *arg) {
+    (void)arg;
+    abort();
+}
+
+static void aborts(void) {
+    (void)filch_run(aborts_in_a_task, NULL, &(filch_options){.workers = 2});
+}
+
+static void aborts_in_a_simulation(void) {
+    filch_simulation simulation = {.seed = 1, .quiet = true};
+    for (int i = 0; i < 2; i++) {
+        filch_fn *fn = i == 0 ? works : aborts_in_a_task; /* the first takes its handler with it when it ends */
+        (void)filch_run(fn, NULL, &(filch_options){.workers = 2, .simulation = &simulation});
+    }
+}
+
+static int kills_itself(void *arg) {
+    (void)arg;
+    kill(getpid(), SIGSEGV);
+    return filch_sleep(FILCH_SEC(60));
+}
+
+static void is_killed(void) {
+    (void)filch_run(kills_itself, NULL, &(filch_options){.workers = 2});
+}
+
+/* Sanitizers take some of these signals to themselves, and exit. */
+static bool was_killed_by(int status, int number) {
+#ifdef TEST_SLOW
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0) return true;
+#endif
+    return WIFSIGNALED(status) && WTERMSIG(status) == number;
+}
+
+static void check_crash(void (*program)(void), int number, const char *name) {
+    char said[TEXT_MAX];
+    check(was_killed_by(run_child(program, "t.json", said), number));
+    struct picture *picture = take_picture("t.json");
+    check(slices_named(picture, name) >= 1);
+    picture_free(picture);
+    end_folder();
+}
+
+TEST(trace_file, it_is_there_after_a_crash) {
+    check_crash(crashes, SIGSEGV, "culprit");
+    check_crash(crashes_outside, SIGSEGV, "main");
+    check_crash(aborts, SIGABRT, "main");
+    check_crash(is_killed, SIGSEGV, "main");
+}
+
+TEST(trace_file, it_is_there_after_a_crash_in_a_simulation) {
+    check_crash(aborts_in_a_simulation, SIGABRT, "main");
+}
+
+#ifndef TEST_SLOW /* under a sanitizer it is reported by that */
+
+/* For as long as `arg` is not NULL. */
+static int uses_up_its_stack(void *arg) {
+    volatile char room[4096];
+    room[0] = 1;
+    return arg == NULL ? 0 : uses_up_its_stack(arg) + room[0];
+}
+
+static void overflows(void) {
+    (void)filch_run(uses_up_its_stack, folder, &(filch_options){.workers = 2});
+}
+
+TEST(trace_file, it_is_there_after_a_stack_overflow_which_is_reported) {
+    char said[TEXT_MAX];
+    check(was_killed_by(run_child(overflows, "t.json", said), SIGSEGV));
+    check(strstr(said, "stack overflow in task") != NULL);
+    picture_free(take_picture("t.json"));
+    end_folder();
+}
+
+static void former(int number, siginfo_t *info, void *context) {
+    (void)context;
+    dprintf(STDERR_FILENO, "the former handler: signal %d, code %d\n", number, info->si_code);
+    _exit(7);
+}
+
+static void crashes_with_a_handler(void) {
+    struct sigaction action = {.sa_sigaction = former, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    check_int(sigaction(SIGSEGV, &action, NULL), 0);
+    crashes();
+}
+
+TEST(trace_file, the_former_handler_comes_after_it) {
+    char said[TEXT_MAX];
+    int status = run_child(crashes_with_a_handler, "t.json", said);
+    check(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    char expected[64];
+    snprintf(expected, sizeof expected, "the former handler: signal %d, code %d\n", SIGSEGV, SEGV_ACCERR);
+    check(strcmp(said, expected) == 0);
+    struct picture *picture = take_picture("t.json");
+    check_int(slices_named(picture, "culprit"), 1);
+    picture_free(picture);
+    end_folder();
+}
+
+#endif
