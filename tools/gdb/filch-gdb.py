@@ -176,7 +176,7 @@ class Task:
         address = word & ~(in_place | d["waiter.BITS"])
         if word & in_place:
             self.state, self.reason, self.object, self.holds = 2, "await", address, address
-        elif word & (d["waiter.PARKED"] | d["waiter.CAUSES"]) == d["waiter.PARKED"]:
+        elif word & (d["waiter.PARKED"] | d["waiter.CAUSES"] & ~d["waiter.RECHECK"]) == d["waiter.PARKED"]:
             self.read_waiter(read(address, d["waiter.size"]))
 
     def read_waiter(self, record):
