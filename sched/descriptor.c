@@ -4,8 +4,8 @@
  * lock; so nothing here costs a running program anything.
  *
  * How a task is read: a walk over the slabs of task records (slab.next, runtime.task_*), of which those in the states
- * READY and STARTED live. The wait word of a STARTED one leads to its waiter, if that is PARKED and has no cause
- * (sched/park.h); the waiter is one if its own pointer to a wait word leads back. It tells the reason, the object and since
+ * READY and STARTED live. The wait word of a STARTED one leads to its waiter, if that is PARKED and has no cause but
+ * RECHECK, which somebody who looks at it sets for a moment (sched/park.h); the waiter is one if its own pointer to a wait word leads back. It tells the reason, the object and since
  * when, and `context` are the registers saved on its stack (context.*). A name and a scope stand in the extra record, if
  * `task` in that leads back. The scope's region tells who has opened it.
  */
@@ -130,6 +130,7 @@ __attribute__((used)) const struct filch_descriptor filch_descriptor =
                 {"waiter.WORD", WAIT_WORD},
                 {"waiter.PARKED", WAITER_PARKED},
                 {"waiter.CAUSES", WAITER_CAUSES},
+                {"waiter.RECHECK", WAITER_RECHECK},
                 {"waiter.BITS", WAITER_BITS},
                 {"waiter.in_place_shift", 63},
 

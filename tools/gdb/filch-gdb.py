@@ -103,7 +103,9 @@ class Descriptor:
         if magic != MAGIC:
             raise gdb.GdbError("what filch's note leads to is no descriptor")
         if version != VERSION or whole != size + FIELDS * 32 + WORDS * 32 or word_size != 8:
-            raise gdb.GdbError(f"the program's filch has a descriptor of version {version}; these commands read version {VERSION}")
+            raise gdb.GdbError(
+                f"the program's filch has a descriptor of version {version}; these commands read version {VERSION}"
+            )
         record = read(address, whole)
         self.fields, self.words = {}, {}
         for i in range(FIELDS):
@@ -174,7 +176,7 @@ class Task:
         address = word & ~(in_place | d["waiter.BITS"])
         if word & in_place:
             self.state, self.reason, self.object, self.holds = 2, "await", address, address
-        elif word & (d["waiter.PARKED"] | d["waiter.CAUSES"]) == d["waiter.PARKED"]:
+        elif word & (d["waiter.PARKED"] | d["waiter.CAUSES"] & ~d["waiter.RECHECK"]) == d["waiter.PARKED"]:
             self.read_waiter(read(address, d["waiter.size"]))
 
     def read_waiter(self, record):
@@ -263,6 +265,9 @@ class Runtime:
                 task.worker = worker
             else:
                 worker.task = 0  # it searches, and has still in hand what it ran last
+
+    def describe(self):
+        return f'runtime {self.address:#x} "{self.name}": {self.worker_count} workers, {len(self.tasks)} tasks'
 
     def read_workers(self, record):
         d = self.d
@@ -493,7 +498,7 @@ Usage: filch runtimes"""
             raise gdb.GdbError("filch runtimes takes no argument")
         found = runtimes()
         for runtime in found:
-            print(f'runtime {runtime.address:#x} "{runtime.name}": {runtime.worker_count} workers, {len(runtime.tasks)} tasks')
+            print(runtime.describe())
         if not found:
             print("no runtime: none was made yet, or all have ended")
 
@@ -506,7 +511,7 @@ Usage: filch workers"""
         if argument:
             raise gdb.GdbError("filch workers takes no argument")
         for runtime in runtimes():
-            print(f'runtime {runtime.address:#x} "{runtime.name}":')
+            print(runtime.describe())
             for worker in runtime.workers:
                 print("  " + worker.describe(runtime))
 
@@ -520,7 +525,7 @@ Usage: filch tasks [-v]
         if argument not in ("", "-v"):
             raise gdb.GdbError("usage: filch tasks [-v]")
         for runtime in runtimes():
-            print(f'runtime {runtime.address:#x} "{runtime.name}": {runtime.worker_count} workers, {len(runtime.tasks)} tasks')
+            print(runtime.describe())
             for group in [[task] for task in runtime.tasks] if argument else alike(runtime.tasks):
                 more = f", x {len(group):,} in all" if len(group) > 1 else ""
                 where = f"; spawned at {place(group[0].spawned_at)}" if argument else ""

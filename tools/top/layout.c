@@ -50,6 +50,7 @@ static const struct needed {
     NUMBER(waiter, WORD),
     NUMBER(waiter, PARKED),
     NUMBER(waiter, CAUSES),
+    NUMBER(waiter, RECHECK),
     NUMBER(waiter, BITS),
     NUMBER(waiter, in_place_shift),
     NUMBER(scope, size),

@@ -35,7 +35,7 @@ struct layout {
         uint32_t size, name, name_size, task, scope;
     } extra;
     struct {
-        uint32_t size, word, reason, object, since_ns, WORD, PARKED, CAUSES, BITS, in_place_shift;
+        uint32_t size, word, reason, object, since_ns, WORD, PARKED, CAUSES, RECHECK, BITS, in_place_shift;
     } waiter;
     struct {
         uint32_t size, task, name;

@@ -137,6 +137,12 @@ static struct model_task *add_task(struct model_runtime *runtime) {
     return &runtime->tasks[runtime->task_count++];
 }
 
+/* RECHECK alone: somebody looks at it, or it will look whether it is cancelled; it waits as yet. */
+static bool is_parked(const struct layout *layout, uint64_t word) {
+    uint64_t causes = layout->waiter.CAUSES & ~layout->waiter.RECHECK;
+    return (word & (layout->waiter.PARKED | causes)) == layout->waiter.PARKED;
+}
+
 /* A task that has called another in place waits for that; it has no waiter. */
 static void read_wait_word(const struct layout *layout, struct model_task *task, uint64_t word) {
     if ((word & layout->waiter.WORD) != layout->waiter.WORD) return;
@@ -146,7 +152,7 @@ static void read_wait_word(const struct layout *layout, struct model_task *task,
         task->kind = TASK_WAITS;
         task->reason = "await";
         task->object = task->holds = address;
-    } else if ((word & (layout->waiter.PARKED | layout->waiter.CAUSES)) == layout->waiter.PARKED) {
+    } else if (is_parked(layout, word)) {
         task->waiter = address;
     }
 }
@@ -248,19 +254,32 @@ static void take_waiter(struct batch *batch, struct model_task *task, const char
     if (layout_number(record, layout->waiter.word, 8) != task->address + layout->task.wait) return;
     int64_t since_ns = (int64_t)layout_number(record, layout->waiter.since_ns, 8);
     task->kind = TASK_WAITS;
-    task->reason = word_at(batch->model, layout_number(record, layout->waiter.reason, 8));
+    task->reason_at = layout_number(record, layout->waiter.reason, 8);
+    task->reason = word_at(batch->model, task->reason_at);
     task->object = layout_number(record, layout->waiter.object, 8);
     task->waiting_ns = since_ns > 0 && since_ns < batch->runtime->now_ns ? batch->runtime->now_ns - since_ns : 0;
     if (strcmp(task->reason, "await") == 0) task->holds = task->object;
 }
 
-/* The waiter was still the task's after it had been read, or else what was read may be anything. */
+static void take_back(struct model_task *task) {
+    task->kind = TASK_RUNS;
+    task->object = task->holds = 0;
+}
+
+/* Between two waits at the same place of the stack anything may stand there: but not twice the same. */
+static void take_again(struct batch *batch, struct model_task *task, const char *record) {
+    const struct layout *layout = batch->runtime->layout;
+    if (layout_number(record, layout->waiter.reason, 8) != task->reason_at ||
+        layout_number(record, layout->waiter.object, 8) != task->object) {
+        take_back(task);
+    }
+}
+
+/* The waiter was still the task's after it had been read. */
 static void take_word(struct batch *batch, struct model_task *task, const char *record) {
     const struct layout *layout = batch->runtime->layout;
     uint64_t word = layout_number(record, 0, 8);
-    if ((word & ~(uint64_t)layout->waiter.BITS) == task->waiter && !(word & layout->waiter.CAUSES)) return;
-    task->kind = TASK_RUNS;
-    task->object = task->holds = 0;
+    if ((word & ~(uint64_t)layout->waiter.BITS) != task->waiter || !is_parked(layout, word)) take_back(task);
 }
 
 static void take_extra(struct batch *batch, struct model_task *task, const char *record) {
@@ -298,8 +317,15 @@ static bool read_details(struct model *model, struct model_runtime *runtime) {
     }
     flush(batch, take_waiter);
     for (size_t i = 0; i < runtime->task_count && !model->target->core; i++) {
-        if (tasks[i].waiter != 0)
+        if (tasks[i].waiter != 0 && tasks[i].kind == TASK_WAITS) {
+            add(batch, &tasks[i], tasks[i].waiter, layout->waiter.size, take_again);
+        }
+    }
+    flush(batch, take_again);
+    for (size_t i = 0; i < runtime->task_count && !model->target->core; i++) {
+        if (tasks[i].waiter != 0 && tasks[i].kind == TASK_WAITS) {
             add(batch, &tasks[i], tasks[i].address + layout->task.wait, sizeof(uint64_t), take_word);
+        }
     }
     flush(batch, take_word);
     for (size_t i = 0; i < runtime->task_count; i++) {

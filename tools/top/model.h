@@ -26,6 +26,7 @@ struct model_task {
 
     /* WAITS */
     const char *reason;
+    uint64_t reason_at; /* where that stands in the program */
     uint64_t object;
     int64_t waiting_ns;
     uint64_t holds; /* the task that holds what it waits for, or 0; a task of no runtime is a thread */
