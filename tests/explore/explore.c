@@ -648,6 +648,7 @@ static unsigned start(void *(*routine)(void *), void (*fn)(void *), void *arg) {
 }
 
 unsigned explore_start(void (*fn)(void *arg), void *arg) {
+    while (now.threads[now.current].stores > 0) flush_one(now.current); /* the kernel's part in a thread's start */
     return start(NULL, fn, arg);
 }
 
