@@ -48,7 +48,7 @@ static void run_loop(struct filch__worker *worker);
  * `left` may be woken from now on. A cause that is there already was set by a waker that could not enqueue it. Not to the
  * next slot: the worker has chosen what comes next.
  */
-static inline void show_parked(struct filch__worker *worker, struct filch__waiter *left) {
+static force_inline void show_parked(struct filch__worker *worker, struct filch__waiter *left) {
     bool cancellable = left->cancellable && !((uintptr_t)left->region & REGION_CHILD);
     struct filch_task *task = region_task(left->region);
     uint16_t hints = left->hints;
@@ -139,7 +139,7 @@ static inline unsigned class_of(struct filch__worker *worker, void *item) {
 }
 
 /* A stack that `item`, which may be NULL, can be run on. */
-static struct filch__stack *stack_for(struct filch__worker *worker, void *item) {
+static force_inline struct filch__stack *stack_for(struct filch__worker *worker, void *item) {
     return stack_of_class(worker, item == NULL ? worker->stacks.size_class : class_of(worker, item));
 }
 
