@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "sched/debug.h"
 #include "sched/quit.h"
+#include "sched/trace.h"
 #include "sched/worker.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -18,6 +19,7 @@ static void in_child(void) {
     store_relaxed(&runtimes, 0);
     filch__runtimes_forget();
     filch__debug_forget();
+    filch__trace_forget();
     filch__worker_set_current(NULL);
 }
 

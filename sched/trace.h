@@ -163,6 +163,9 @@ void filch__trace_finish(struct filch_runtime *runtime);
 /* Frees the trace, if there is one. */
 void filch__trace_fini(struct filch_runtime *runtime);
 
+/* In the child of a fork: nobody is at work on traces. */
+void filch__trace_forget(void);
+
 /* -------------------------------------------------------------------------------------------- sched/trace_label.c */
 
 /*

@@ -117,10 +117,13 @@ static void die_of(int number) {
     raise(number); /* it comes when this handler has returned */
 }
 
+/* To whoever would have had the signal. What would come again at once, when it is ignored, is not to be ignored. */
 static void pass_on(const struct sigaction *before, int number, siginfo_t *info, void *context) {
+    bool faults = info->si_code > 0;
+    if (before->sa_flags & SA_RESETHAND) sigaction(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     if (before->sa_flags & SA_SIGINFO) {
         before->sa_sigaction(number, info, context);
-    } else if (before->sa_handler == SIG_DFL) {
+    } else if (before->sa_handler == SIG_DFL || (before->sa_handler == SIG_IGN && faults)) {
         die_of(number);
     } else if (before->sa_handler != SIG_IGN) {
         before->sa_handler(number);
