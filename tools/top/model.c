@@ -25,18 +25,20 @@ enum {
 
 /* ------------------------------------------------------------------------------------------------------------- words */
 
+#define UNREADABLE "?"
+
 /* Static text of the program: read once. */
 static const char *word_at(struct model *model, uint64_t address) {
     for (size_t i = 0; i < model->word_count; i++) {
         if (model->words[i]->address == address) return model->words[i]->text;
     }
     struct model_word *word = malloc(sizeof *word);
-    if (word == NULL) return "?";
+    if (word == NULL) return UNREADABLE;
     word->address = address;
     if (!target_read_text(model->target, address, word->text, sizeof word->text) ||
         model->word_count == sizeof model->words / sizeof *model->words) {
         free(word);
-        return "?";
+        return UNREADABLE;
     }
     model->words[model->word_count++] = word;
     return word->text;
@@ -248,6 +250,11 @@ static void add(struct batch *batch, struct model_task *task, uint64_t address, 
     if (batch->count == BATCH) flush(batch, take);
 }
 
+static void take_back(struct model_task *task) {
+    task->kind = TASK_RUNS;
+    task->object = task->holds = 0;
+}
+
 /* What stands there is the task's waiter only if it leads back. */
 static void take_waiter(struct batch *batch, struct model_task *task, const char *record) {
     const struct layout *layout = batch->runtime->layout;
@@ -256,14 +263,13 @@ static void take_waiter(struct batch *batch, struct model_task *task, const char
     task->kind = TASK_WAITS;
     task->reason_at = layout_number(record, layout->waiter.reason, 8);
     task->reason = word_at(batch->model, task->reason_at);
+    if (strcmp(task->reason, UNREADABLE) == 0) { /* it is between two waits */
+        take_back(task);
+        return;
+    }
     task->object = layout_number(record, layout->waiter.object, 8);
     task->waiting_ns = since_ns > 0 && since_ns < batch->runtime->now_ns ? batch->runtime->now_ns - since_ns : 0;
     if (strcmp(task->reason, "await") == 0) task->holds = task->object;
-}
-
-static void take_back(struct model_task *task) {
-    task->kind = TASK_RUNS;
-    task->object = task->holds = 0;
 }
 
 /* Between two waits at the same place of the stack anything may stand there: but not twice the same. */
