@@ -468,7 +468,8 @@ static int stirs(void *arg) {
     return 0;
 }
 
-static uint64_t hash_of_seed(uint64_t seed, const char *path, bool traced) {
+/* Not inlined: its spawn is one place. */
+static __attribute__((noinline)) uint64_t hash_of_seed(uint64_t seed, const char *path, bool traced) {
     uint64_t hash = 0;
     filch_simulation simulation = {.seed = seed, .quiet = true, .hash = &hash};
     struct simulated simulated = {path, traced};
