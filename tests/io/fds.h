@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <filch/fd.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -77,7 +78,12 @@ static inline void make_tcp(filch_fd ends[2]) {
 /* How many numbers are open in this process. */
 static inline int numbers_open(void) {
     int count = 0;
-    for (int number = 0; number < 1024; number++) count += fcntl(number, F_GETFD) >= 0;
+    for (int number = 0; number < 1024; number++) {
+        char link[32], target[16];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", number);
+        ssize_t length = readlink(link, target, sizeof target);
+        count += length >= 0 && (length < 6 || memcmp(target, "/proc/", 6) != 0); /* the monitor's, for a moment */
+    }
     return count;
 }
 
