@@ -88,6 +88,10 @@ endforeach()
 set_source_files_properties("${PROJECT_SOURCE_DIR}/tests/io/metrics_test.c" PROPERTIES COMPILE_DEFINITIONS
                             "METRICS_DOCS=\"${PROJECT_SOURCE_DIR}/docs/METRICS.md\"")
 
+# Reports of the debug mode are told by place: each line of these tests is to be one, in builds that inline and unroll too.
+file(GLOB FILCH_DEBUG_TEST_FILES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/debug/*_test.c")
+set_source_files_properties(${FILCH_DEBUG_TEST_FILES} PROPERTIES COMPILE_OPTIONS "-O0;-fno-lto")
+
 # With the library that stands before pthread's locks, linked: that it is found is the test.
 if(TARGET test_debug AND FILCH_DEBUG_LIBRARY)
     target_link_libraries(test_debug PRIVATE -Wl,--no-as-needed filch_debug)
