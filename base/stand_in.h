@@ -16,7 +16,7 @@ struct filch__stand_in {
     int64_t (*clock_now)(void);
     int64_t (*clock_peek)(void); /* the same, but the reading takes no time: for who only looks on */
     bool (*is_mine)(void);       /* the calling thread is simulated: the four below are for it */
-    void *(*thread)(void);       /* which of the simulated ones it is */
+    void *(*thread)(void);       /* which of the simulated ones it is; NULL: the one that has the simulation */
     uint32_t (*choose)(uint32_t count);
     bool (*futex_wait)(uint32_t *word, uint32_t expected, int64_t deadline_ns);
     void (*futex_wake)(uint32_t *word, int count);

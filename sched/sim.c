@@ -49,7 +49,6 @@ struct thread {
 
 struct simulation {
     filch_simulation asked;
-    pthread_t host_thread;
     unsigned runtimes;
     struct filch__random random;
     int64_t now_ns;
@@ -78,8 +77,14 @@ static struct simulation *simulation; /* written by the host, while there is no 
 static struct row *row;
 static ATOMIC(uint32_t) taken; /* 1: there is a row */
 
+/*
+ * The thread that has the simulation, or 0. Any thread asks, also while the simulation ends: what it reads is never itself,
+ * unless it is the one that writes it.
+ */
+static ATOMIC(uintptr_t) host_thread;
+
 static bool is_mine(void) {
-    return pthread_equal(simulation->host_thread, pthread_self());
+    return load_relaxed(&host_thread) == (uintptr_t)pthread_self();
 }
 
 static bool is_my_row(void) {
@@ -456,8 +461,9 @@ static void on_abort(int number) {
     raise(number);
 }
 
+/* NULL: the host, which is the same before and after. */
 static void *running_thread(void) {
-    return simulation->running;
+    return simulation->running == &simulation->host ? NULL : simulation->running;
 }
 
 static const struct filch__stand_in stand_in = {
@@ -492,7 +498,7 @@ static void prepare(const filch_simulation *asked) {
     simulation->hash = 0xcbf29ce484222325u;
     simulation->lowest = (uint64_t)1 << 61;
     simulation->now_ns = START_NS;
-    simulation->host_thread = pthread_self();
+    store_relaxed(&host_thread, (uintptr_t)pthread_self());
     describe_host(&simulation->host_fiber);
     simulation->host = (struct thread){.fiber = &simulation->host_fiber, .until_ns = INT64_MAX};
     simulation->host.priority = filch__random_next(&simulation->random) >> 1 | (uint64_t)1 << 62;
@@ -598,6 +604,7 @@ void filch__sim_end(void) {
     filch__fiber_fini(&simulation->host_fiber);
     filch__heap_put(simulation, sizeof *simulation, 8);
     simulation = NULL;
+    store_relaxed(&host_thread, 0);
     if (!row->lasts) row_unmake();
 }
 

@@ -34,7 +34,7 @@ void filch__stock_fini(struct filch__stock *stock) {
     filch__heap_put(stock->workers, workers_size(stock), CACHE_LINE);
 }
 
-/* All but the timers, most of which are slots, and none is set. */
+/* All but the timers, most of which are slots. None is set, or it is not renewed. */
 static void clear(struct filch__worker *worker) {
     size_t after = offsetof(struct filch__worker, timers) + sizeof worker->timers;
     memset(worker, 0, offsetof(struct filch__worker, timers));
@@ -42,6 +42,9 @@ static void clear(struct filch__worker *worker) {
 }
 
 bool filch__stock_renew(struct filch__stock *stock) {
-    for (unsigned i = 0; i < stock->worker_count; i++) clear(&stock->workers[i]);
+    for (unsigned i = 0; i < stock->worker_count; i++) {
+        if (stock->workers[i].timers.count != 0) return false; /* of a scope that nobody has closed */
+        clear(&stock->workers[i]);
+    }
     return filch__slab_depot_is_whole(&stock->tasks) && filch__slab_depot_is_whole(&stock->extras);
 }

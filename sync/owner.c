@@ -10,10 +10,11 @@
 _Static_assert((int)OWNER_FLAG == (int)REGION_OPEN && (int)OWNER_CHILD == (int)REGION_CHILD,
                "the word of a strand that is in no scope is its owner's word");
 
-/* All simulated threads are one of the system's. */
+/* All simulated threads are one of the system's, which is none of them: it has its own word before, within and after. */
 uintptr_t filch__owner_thread(void) {
     const struct filch__stand_in *stand_in = filch__stand_in_now();
-    if (unlikely(stand_in != NULL) && stand_in->is_mine()) return (uintptr_t)stand_in->thread() | OWNER_THREAD;
+    void *simulated = unlikely(stand_in != NULL) && stand_in->is_mine() ? stand_in->thread() : NULL;
+    if (simulated != NULL) return (uintptr_t)simulated | OWNER_THREAD;
     return (uintptr_t)pthread_self() | OWNER_THREAD;
 }
 

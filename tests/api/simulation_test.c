@@ -464,3 +464,24 @@ TEST(simulation, bad_arguments_are_answered) {
     check_int(filch_explore(send_and_sum, NULL, &(filch_explore_options){.changes = 17}, &explored), -EINVAL);
     check_int(filch_run(send_and_sum, NULL, &(filch_options){.simulation = &simulation}), -EINVAL);
 }
+
+static int no_work(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+/* The thread that has a simulation is the same owner before, within and after. */
+TEST(simulation, a_lock_is_taken_before_and_left_within_or_the_other_way_round) {
+    filch_mutex before = FILCH_MUTEX_INIT, within = FILCH_MUTEX_INIT;
+    filch_simulation simulation = {.seed = 7, .quiet = true};
+    filch_runtime *runtime;
+    filch_task *task;
+    check_int(filch_mutex_lock(&before, FILCH_NEVER), 0);
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 2, .simulation = &simulation}), 0);
+    filch_mutex_unlock(&before);
+    check_int(filch_mutex_lock(&within, FILCH_NEVER), 0);
+    check_int(filch_runtime_spawn(runtime, &task, no_work, NULL, NULL), 0);
+    check_int(filch_await(task, NULL, FILCH_NEVER), 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+    filch_mutex_unlock(&within);
+}
