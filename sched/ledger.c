@@ -117,17 +117,19 @@ void filch__ledger_made(const void *chan, void (*describe)(const void *chan, str
 }
 
 void filch__ledger_destroyed(const void *chan, size_t values) {
-    struct entry *entry = take(MADE_CHANNEL, chan, chan);
-    if (entry == NULL) return;
+    struct entry *entry;
     if (values == 0) {
-        put(entry);
+        if ((entry = take(MADE_CHANNEL, chan, chan)) != NULL) put(entry);
         return;
     }
-    entry->kind = LOST_VALUES;
-    entry->values = values;
+    /* In place: the runtime, which takes out what is its own when it ends, finds the one or the other. */
     filch__lock_take(&lock);
-    entry->next = *chain_of(chan);
-    *chain_of(chan) = entry;
+    entry = *chain_of(chan);
+    while (entry != NULL && (entry->kind != MADE_CHANNEL || entry->object != chan)) entry = entry->next;
+    if (entry != NULL) {
+        entry->kind = LOST_VALUES;
+        entry->values = values;
+    }
     filch__lock_leave(&lock);
 }
 
