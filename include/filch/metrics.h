@@ -37,7 +37,9 @@ FILCH_BEGIN_DECLS
 FILCH_API FILCH_CHECK ssize_t filch_metrics_text(filch_runtime *runtime, char *text, size_t size);
 
 /*
- * The same to file descriptor `fd`, in pieces. While it writes the metrics of all runtimes, none of them comes to its end.
+ * The same to file descriptor `fd`, in pieces. While it writes the metrics of all runtimes, none of them comes to its end:
+ * filch_runtime_destroy of any runtime, in any thread, waits until it has written. So what `fd` leads to must take the
+ * text, whatever becomes of the runtimes: of a pipe whose reader may be the one that destroys, use filch_metrics_text.
  *
  * Returns  0
  *          -ESHUTDOWN   as above
