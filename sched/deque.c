@@ -262,8 +262,9 @@ bool filch__deque_holds(struct filch__deque *deque, filch_frame *frame) {
     /* relaxed: while nobody waits for the frame, the word only tells where it is; it says 0 too often at most */
     if (load_relaxed(&frame->filch__join) == JOIN_LISTED) flush(deque);
     int64_t place = load_relaxed(&frame->filch__join);
-    return place > 0 && place < load_relaxed(&deque->bottom) && place >= load_relaxed(&deque->top) &&
-           load_relaxed(filch__ring_slot(load_relaxed(&deque->ring), place)) == frame;
+    if (place <= 0 || place >= load_relaxed(&deque->bottom) || place < load_relaxed(&deque->top)) return false;
+    /* acquire: since the look a thief may have moved the list, and put the ring in place of a smaller one */
+    return load_relaxed(filch__ring_slot(load_acquire(&deque->ring), place)) == frame;
 }
 
 void filch__deque_share(struct filch__deque *deque) {

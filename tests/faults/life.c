@@ -118,7 +118,8 @@ static struct ledger ledger_now(void) {
 /* A thread that was joined may be listed for a moment. */
 static void threads_must_be(int expected) {
     for (int i = 0; i < 10000 && entries("/proc/self/task") != expected; i++) usleep(100);
-    must(entries("/proc/self/task") == expected);
+    int threads = entries("/proc/self/task");
+    if (threads != expected) life_failed(__FILE__, __LINE__, "threads are left", threads - expected);
 }
 
 /* The process keeps one descriptor for signals, once there was need of it. */
@@ -135,15 +136,21 @@ static void must_balance(const struct ledger *before) {
     }
 }
 
-static void *do_nothing(void *nothing) {
-    return nothing;
+static void *tell_itself(void *tid) {
+    *(pid_t *)tid = gettid();
+    return NULL;
 }
 
-/* A sanitizer may have a thread of its own from the first thread on. */
+/* A sanitizer may have a thread of its own from the first thread on. The one made here is not listed any more, either. */
 static void have_had_a_thread(void) {
     pthread_t thread;
-    must(pthread_create(&thread, NULL, do_nothing, NULL) == 0);
+    pid_t tid;
+    must(pthread_create(&thread, NULL, tell_itself, &tid) == 0);
     pthread_join(thread, NULL);
+    char listed[40];
+    snprintf(listed, sizeof listed, "/proc/self/task/%d", (int)tid);
+    for (int i = 0; i < 10000 && access(listed, F_OK) == 0; i++) usleep(100);
+    must(access(listed, F_OK) != 0);
 }
 
 /* What fails for good would have some wait for ever, as they should: a task that needs memory to begin. So it ends. */
