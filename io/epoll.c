@@ -24,7 +24,17 @@ static int open_epoll(struct filch__io *io) {
     return -error;
 }
 
+/* Of what the program has left open: the number has been closed, which is not yet all if a copy of it is watched. */
+static int close_copy(void *object, void *argument) {
+    struct filch__record *record = object;
+    (void)argument;
+    bool watched = (load_relaxed(&record->state) & RECORD_OPEN) && load_relaxed(&record->watched) == WATCH_ON;
+    if (watched && record->watched_number != record->number) close(record->watched_number);
+    return 0;
+}
+
 static void close_epoll(struct filch__io *io) {
+    filch__slab_each(&io->records, close_copy, NULL);
     filch__io_close_ring(io);
     close(io->event_fd);
     close(io->wait_fd);
