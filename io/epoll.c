@@ -40,7 +40,10 @@ static void close_epoll(struct filch__io *io) {
     close(io->wait_fd);
 }
 
-/* With nanoseconds where the kernel has epoll_pwait2 (Linux 5.11), else with milliseconds, rounded up. */
+/*
+ * With nanoseconds where the kernel has epoll_pwait2 (Linux 5.11), else with milliseconds, rounded up. A filter of system
+ * calls that is older than this one may answer -EPERM, which the kernel itself does not.
+ */
 static int wait_until(int fd, struct epoll_event *events, unsigned room, int64_t until_ns) {
     if (until_ns == 0) return epoll_wait(fd, events, (int)room, 0);
     if (until_ns == INT64_MAX) return epoll_wait(fd, events, (int)room, -1);
@@ -48,7 +51,7 @@ static int wait_until(int fd, struct epoll_event *events, unsigned room, int64_t
     if (left_ns < 0) left_ns = 0;
     struct timespec left = {.tv_sec = left_ns / FILCH_SEC(1), .tv_nsec = left_ns % FILCH_SEC(1)};
     int count = epoll_pwait2(fd, events, (int)room, &left, NULL);
-    if (count >= 0 || errno != ENOSYS) return count;
+    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
     int64_t left_ms = left_ns / FILCH_MS(1) + 1;
     return epoll_wait(fd, events, (int)room, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
 }
