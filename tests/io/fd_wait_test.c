@@ -555,6 +555,7 @@ TEST(fd_wait, on_a_thread_that_is_no_worker_poll_is_poll) {
     close(numbers[1]);
     check_int(filch_poll(numbers[0], FILCH_READABLE, FILCH_NEVER), FILCH_READABLE);
     check_int(filch_poll(numbers[1], FILCH_READABLE, FILCH_NEVER), -EBADF);
+    check_int(filch_poll(-1, FILCH_READABLE, PASSED), -EBADF); /* to poll(2) that is a place left free */
     check_int(filch_poll(numbers[0], 0, FILCH_NEVER), -EINVAL);
     close(numbers[0]);
 }
