@@ -13,6 +13,7 @@
 
 #include "io/backend.h"
 #include "io/io.h"
+#include "io/system.h"
 #include "sched/child.h"
 #include "sched/runtime.h"
 
@@ -100,7 +101,7 @@ static ssize_t read_piece(int number, uint32_t traits, void *buffer, size_t size
     if (filch__cancelled()) return -ECANCELED;
     ssize_t moved = -EAGAIN;
     if (!(traits & FILE_IS_DIRECT)) {
-        moved = filch__file_read_cached(number, buffer, size < PIECE ? size : PIECE, offset);
+        moved = filch__system_pread_cached(number, buffer, size < PIECE ? size : PIECE, offset);
         if (likely(moved >= 0)) filch__spend();
     }
     if (likely(moved >= 0)) return moved;
