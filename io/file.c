@@ -98,7 +98,6 @@ int filch_file_close(filch_file file) {
 /* One piece: from memory, or else by the engine. */
 static ssize_t read_piece(int number, uint32_t traits, void *buffer, size_t size, int64_t offset,
                           filch_deadline deadline) {
-    if (filch__cancelled()) return -ECANCELED;
     ssize_t moved = -EAGAIN;
     if (!(traits & FILE_IS_DIRECT)) {
         moved = filch__system_pread_cached(number, buffer, size < PIECE ? size : PIECE, offset);
@@ -125,7 +124,7 @@ ssize_t filch__file_read(int number, uint32_t traits, void *buffer, size_t size,
                          filch_deadline deadline) {
     bool once = !(traits & FILE_IS_REGULAR) || (traits & FILE_IS_DIRECT);
     size_t done = 0;
-    while (done < size) {
+    while (done < size && (done == 0 || !filch__cancelled())) {
         int64_t at = offset < 0 ? -1 : offset + (int64_t)done;
         ssize_t moved = read_piece(number, traits, (char *)buffer + done, at_most(size - done), at, deadline);
         if (moved < 0 && done == 0) return moved;
