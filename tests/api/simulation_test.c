@@ -645,6 +645,65 @@ TEST(simulation, a_seed_explored_after_others_is_the_schedule_that_it_is_alone) 
     }
 }
 
+/* ---------------------------------------------------------------------------------------- each seed's own numbers */
+
+struct numbers {
+    uint64_t seed;
+    filch_stats stats[64];
+};
+
+static int wait_for_it(void *arg) {
+    return filch_event_wait(arg, FILCH_NEVER);
+}
+
+/* So many tasks wait at a time, each on a stack of its own, some on another kind: more in one seed than in the next. */
+static int hold_stacks(void *arg) {
+    struct numbers *numbers = arg;
+    filch_event event = FILCH_EVENT_INIT;
+    filch_task *tasks[40];
+    unsigned count = 40 / (1 + numbers->seed % 5);
+    for (unsigned i = 0; i < count; i++) {
+        filch_task_options options = {.stack_size = i % 4 == 0 ? 256 << 10 : 0};
+        check_int(filch_spawn(&tasks[i], wait_for_it, &event, &options), 0);
+    }
+    check_int(filch_sleep(FILCH_MS(1)), 0); /* all of them wait by then */
+    filch_event_set(&event);
+    for (unsigned i = 0; i < count; i++) check_int(filch_await(tasks[i], NULL, FILCH_NEVER), 0);
+    check_int(filch_runtime_stats(filch_runtime_current(), &numbers->stats[numbers->seed++]), 0);
+    return 0;
+}
+
+static void check_same_stacks(const filch_stats *one, const filch_stats *other) {
+    check_int(one->stacks, other->stacks);
+    check_int(one->stacks_peak, other->stacks_peak);
+    check_int(one->stacks_cached, other->stacks_cached);
+    check_int(one->stack_bytes, other->stack_bytes);
+    check_int(one->stack_refills, other->stack_refills);
+    check_int(one->stack_spills, other->stack_spills);
+    check_int(one->spawned, other->spawned);
+    check_int(one->parks, other->parks);
+    check_int(one->switches, other->switches);
+    check_int(one->timers_set, other->timers_set);
+}
+
+TEST(simulation, a_seed_that_comes_after_others_counts_stacks_as_it_does_alone) {
+    static struct numbers explored, alone;
+    enum { SEEDS = 20 };
+    filch_explore_options options = {.first_seed = 1, .seeds = SEEDS, .workers = 3};
+    explored.seed = 1;
+    check_int(filch_explore(hold_stacks, &explored, &options, NULL), 0);
+    size_t most = 0, least = SIZE_MAX;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        alone.seed = seed;
+        check_int(run_seed(hold_stacks, &alone, seed, 3, FILCH_RANDOM_WALK, NULL), 0);
+        check_same_stacks(&explored.stats[seed], &alone.stats[seed]);
+        size_t peak = explored.stats[seed].stacks_peak;
+        if (peak > most) most = peak;
+        if (peak < least) least = peak;
+    }
+    check(least < 20 && most > 40); /* they differ, and later ones are lower again */
+}
+
 static void *explore_outside(void *arg) {
     (void)arg;
     check_int(filch_explore(send_and_sum, NULL, NULL, NULL), -EBUSY);
