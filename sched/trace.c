@@ -45,10 +45,19 @@ static force_inline uint64_t stamp(const struct filch__trace_ring *ring) {
     return likely(ring->clock == TRACE_TICKS) ? filch__ticks_now() : slow_stamp(ring);
 }
 
+/* As all_done() in sched/runtime.c counts them. relaxed: where the runtime is at rest it is exact, else about that. */
+static int64_t count_tasks(struct filch_runtime *runtime) {
+    uint64_t completed = 0, spawned = 0;
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) completed += load_relaxed(&filch__runtime_worker(runtime, i)->completed);
+    for (unsigned i = 0; i < known; i++) spawned += load_relaxed(&filch__runtime_worker(runtime, i)->spawned);
+    return (int64_t)(spawned + load_relaxed(&runtime->spawned_outside) - completed);
+}
+
 struct filch__trace_time filch__trace_now(const struct filch__trace *trace) {
     int64_t ns = trace->clock == TRACE_SIMULATED ? simulated_now() : filch__clock_now();
     uint64_t now = trace->clock == TRACE_TICKS ? filch__ticks_now() : (uint64_t)ns;
-    return (struct filch__trace_time){now, ns};
+    return (struct filch__trace_time){now, ns, count_tasks(trace->runtime)};
 }
 
 /* -------------------------------------------------------------------------------------------------------------- put */
@@ -265,6 +274,7 @@ static void empty(struct filch__trace_ring *ring) {
 static void note_time(struct filch__trace_time *noted, struct filch__trace_time time) {
     store_relaxed(&noted->stamp, time.stamp);
     store_relaxed(&noted->ns, time.ns);
+    store_relaxed(&noted->tasks, time.tasks);
 }
 
 /* Under the lock: each worker that has a ring is shown it, or none. */

@@ -101,10 +101,11 @@ struct filch__trace_ring {
     ATOMIC(uint64_t) words[] cache_aligned;
 };
 
-/* A point in time by both clocks. */
+/* A point in time by both clocks, and how many tasks there were about then. */
 struct filch__trace_time {
     ATOMIC(uint64_t) stamp; /* as events have it */
     ATOMIC(int64_t) ns;
+    ATOMIC(int64_t) tasks;
 };
 
 struct filch__trace {
@@ -220,6 +221,7 @@ struct filch__trace_copy {
     struct filch__trace_row *rows;
     unsigned row_count;
     struct filch__trace_time started;
+    int64_t end_tasks; /* how many there were at its end */
     uint64_t count, lost, end_ns;
 
     /* inside */

@@ -105,7 +105,8 @@ static const struct filch__trace_ring *ring_of_row(const struct filch__trace *tr
 
 /* relaxed: under the lock of traces, or, in a crash, what there is. */
 static struct filch__trace_time time_at(const struct filch__trace_time *noted) {
-    return (struct filch__trace_time){load_relaxed(&noted->stamp), load_relaxed(&noted->ns)};
+    return (struct filch__trace_time){load_relaxed(&noted->stamp), load_relaxed(&noted->ns),
+                                      load_relaxed(&noted->tasks)};
 }
 
 /* Whether the trace is on or was stopped, that is the time up to which it goes. */
@@ -154,6 +155,7 @@ int filch__trace_take(struct filch__trace_copy *copy, struct filch__trace *trace
     unsigned rings = count_rings(trace);
     if (!make_room(copy, rings)) return -ENOMEM;
     struct filch__trace_time end = end_of(trace);
+    copy->end_tasks = end.tasks;
     struct scale scale = {copy->started.stamp & (STAMPS - 1), end.stamp - copy->started.stamp,
                           (uint64_t)(end.ns - copy->started.ns)};
     /* In a crash another worker may get a ring meanwhile: it is left out. */
