@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/place.h"
@@ -36,20 +38,44 @@ static void say_clean(struct filch__json *out, const char *name) {
 
 static const char *const rest_names[] = {WORD_WORKER_AWAKE, WORD_WORKER_ASLEEP, WORD_WORKER_RETIRED};
 
-/* What the worker writes by plain stores: a glance, which is only compared and printed. */
-FILCH__UNSEEN static const struct filch_task *runs(const struct filch__worker *worker) {
-    void *word = *(void *const volatile *)&worker->deque.hot.region;
-    return region_is_open(word) ? NULL : (const struct filch_task *)(void *)region_of(word);
+/* What the worker writes by plain stores: a glance. */
+FILCH__UNSEEN static void *region_at_a_glance(const struct filch__worker *worker) {
+    return *(void *const volatile *)&worker->deque.hot.region;
+}
+
+/* What a worker does, at a glance; one that is awake and runs nothing searches, or is about to choose what it runs next. */
+struct doing {
+    uint32_t rests;
+    bool runs;
+    const struct filch_task *task; /* that it runs, if that could be seen; only printed */
+};
+
+/* A region stands on a stack, which may be gone when the worker goes on just now: it is read by means that can fail. */
+static struct doing look_at_worker(const struct filch__worker *worker) {
+    struct doing doing = {.rests = load_relaxed(&worker->rests)};
+    void *word = doing.rests == RESTS_NOT ? region_at_a_glance(worker) : NULL;
+    doing.runs = word != NULL;
+    if (!region_is_open(word)) {
+        doing.task = (const struct filch_task *)(void *)region_of(word);
+        return doing;
+    }
+    struct filch_task *task = NULL;
+    struct iovec to = {&task, sizeof task}, from = {&region_of(word)->task, sizeof task};
+    bool seen = process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)sizeof task;
+    if (seen && region_at_a_glance(worker) == word) doing.task = task;
+    return doing;
 }
 
 static void text_workers(struct filch__json *out, struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
-        uint32_t rest = load_relaxed(&worker->rests);
-        say(out, "  %s %u: %s", i < runtime->worker_count ? "worker" : "spare", i, rest_names[rest]);
-        if (rest == RESTS_ASLEEP && load_relaxed(&worker->polls)) say(out, " in the poller");
-        if (rest == RESTS_NOT && runs(worker) != NULL) say(out, ", runs task %p", (const void *)runs(worker));
+        struct doing doing = look_at_worker(worker);
+        say(out, "  %s %u: %s", i < runtime->worker_count ? "worker" : "spare", i, rest_names[doing.rests]);
+        if (doing.rests == RESTS_ASLEEP && load_relaxed(&worker->polls)) say(out, " in the poller");
+        if (doing.rests == RESTS_NOT && !doing.runs) say(out, ", searches");
+        if (doing.task != NULL) say(out, ", runs task %p", (const void *)doing.task);
+        if (doing.runs && doing.task == NULL) say(out, ", runs a task");
         if (load_relaxed(&worker->blocks)) say(out, ", blocked by its own account");
         say(out, "\n");
     }
@@ -60,10 +86,12 @@ static void json_workers(struct filch__json *out, struct filch_runtime *runtime)
     say(out, "\"workers\":[");
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        struct doing doing = look_at_worker(worker);
         say(out, "%s{\"worker\":%u,\"spare\":%s,\"state\":\"%s\",\"polls\":%s", i > 0 ? "," : "", i,
-            i < runtime->worker_count ? "false" : "true", rest_names[load_relaxed(&worker->rests)],
+            i < runtime->worker_count ? "false" : "true", rest_names[doing.rests],
             load_relaxed(&worker->polls) ? "true" : "false");
-        if (runs(worker) != NULL) say(out, ",\"task\":\"%p\"", (const void *)runs(worker));
+        if (doing.rests == RESTS_NOT && !doing.runs) say(out, ",\"searches\":true");
+        if (doing.task != NULL) say(out, ",\"task\":\"%p\"", (const void *)doing.task);
         say(out, "}");
     }
     say(out, "],");

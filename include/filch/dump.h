@@ -10,6 +10,9 @@
  * what SIGQUIT does before, FILCH_DEBUG contains "noquit", or the signal was ignored when the program began, as it is for
  * one that a script starts with `&` (`env --default-signal=QUIT program` helps).
  *
+ * A worker is asleep (in the poller, perhaps), retired (a spare that is not needed), or awake: then it runs a task, or
+ * searches for one.
+ *
  * Tasks stand under the scope that they were spawned into, and that under the task that has opened it. Those that are
  * alike (same scope, same function, same wait, same backtrace) are told once, with their number. Of a task that waits, the
  * backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting its worker with SIGURG,

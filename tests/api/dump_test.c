@@ -177,6 +177,57 @@ TEST(dump, bad_arguments_are_answered) {
     filch_runtime_destroy(runtime);
 }
 
+/* ------------------------------------------------------------------------------------------------------------- workers */
+
+static char *dump_of(filch_runtime *runtime, filch_dump_format format) {
+    FILE *file = tmpfile();
+    check(file != NULL);
+    const filch_dump_options options = {.format = format, .no_running = true};
+    check(filch_dump(fileno(file), runtime, &options) >= 0);
+    return text_of(file);
+}
+
+static void look_for_itself(void) {
+    char line[96];
+    char *text = dump_of(filch_runtime_current(), FILCH_DUMP_TEXT);
+    snprintf(line, sizeof line, "worker 0: awake, runs task %p\n", (void *)filch_self());
+    check_int(count_of(text, line), 1);
+    free(text);
+    text = dump_of(filch_runtime_current(), FILCH_DUMP_JSON);
+    snprintf(line, sizeof line, "\"state\":\"awake\",\"polls\":false,\"task\":\"%p\"}", (void *)filch_self());
+    check_int(count_of(text, line), 1);
+    free(text);
+}
+
+static int look_in_and_out_of_scopes(void *arg) {
+    filch_scope scope;
+    (void)arg;
+    look_for_itself();
+    check_int(filch_scope_open(&scope, NULL), 0);
+    look_for_itself();
+    check_int(filch_scope_close(&scope), 0);
+    return 0;
+}
+
+TEST(dump, of_a_worker_that_runs_a_task_tells_which) {
+    check_int(filch_run(look_in_and_out_of_scopes, NULL, &(filch_options){.workers = 1}), 0);
+}
+
+TEST(dump, of_workers_that_have_nothing_to_do_tells_no_task) {
+    enum { WORKERS = 3 };
+    unsigned asleep = 0;
+    filch_runtime *runtime;
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = WORKERS}), 0);
+    while (asleep < WORKERS) {
+        char *text = dump_of(runtime, FILCH_DUMP_TEXT);
+        check_int(count_of(text, "runs"), 0);
+        asleep = count_of(text, ": asleep");
+        check_int(asleep + count_of(text, ": awake, searches\n"), WORKERS);
+        free(text);
+    }
+    filch_runtime_destroy(runtime);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- the signal */
 
 /* Runs `fn` in a child whose standard error is read; its exit status is in `*status`. */

@@ -229,6 +229,7 @@ class Worker:
             self.task = number_at(self.task + d["region.task"])
         if self.rests != 0:
             self.task = 0
+        self.searches = self.rests == 0 and region == 0
 
     def describe(self, runtime):
         words = f"{'spare' if self.spare else 'worker'} {self.index}: " + runtime.d.words[f"worker.rests.{self.rests}"]
@@ -236,6 +237,8 @@ class Worker:
             words += " in the poller"
         if self.task:
             words += f', runs task {self.task:#x} "{runtime.task_at(self.task).name}"'
+        if self.searches:
+            words += ", searches"
         if self.blocks:
             words += ", blocked by its own account"
         thread = thread_of(self)

@@ -24,6 +24,7 @@ static void write_worker(FILE *file, const struct model_runtime *runtime, const 
     write_text(file, runtime->layout->worker_rests[worker->rests]);
     fprintf(file, ",\"polls\":%s,\"blocked\":%s,\"thread\":%d", worker->polls ? "true" : "false",
             worker->blocks ? "true" : "false", worker->thread);
+    if (worker->searches) fprintf(file, ",\"searches\":true");
     if (worker->runs != 0) fprintf(file, ",\"task\":\"%#" PRIx64 "\"", worker->runs);
     fprintf(file,
             ",\"queued\":%" PRIu64 ",\"spawned\":%" PRIu64 ",\"completed\":%" PRIu64 ",\"steals\":%" PRIu64

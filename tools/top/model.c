@@ -99,6 +99,7 @@ static bool read_worker(struct model *model, struct model_runtime *runtime, uint
     runtime->hogs += layout_number(record, layout->worker.hogs, 8);
     if (worker->rests > 2) worker->rests = 0;
     if (worker->rests != 0) worker->runs = 0;
+    worker->searches = worker->rests == 0 && region == 0;
     if (region & layout->region.OPEN) { /* in a scope of the task */
         uint64_t task = 0;
         (void)(worker->runs != 0 && target_read(model->target, worker->runs + layout->region.task, &task, sizeof task));

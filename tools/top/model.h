@@ -45,6 +45,7 @@ struct model_task {
 struct model_worker {
     uint32_t index;
     bool spare, polls, blocks;
+    bool searches; /* awake, and runs nothing */
     uint32_t rests;
     int thread;
     uint64_t runs;       /* a task, or 0 */

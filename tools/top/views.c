@@ -61,6 +61,7 @@ static void add_doing(struct lines *lines, const struct model_runtime *runtime, 
         lines_add(lines, "runs task %#" PRIx64 " ", worker->runs);
         lines_add_name(lines, runtime->tasks[worker->runs_index].name);
     }
+    if (worker->searches) lines_add(lines, "searches");
     if (worker->blocks) lines_add(lines, "%sblocked by its own account", worker->runs != 0 ? ", " : "");
 }
 
