@@ -110,6 +110,24 @@ static const char *holder_name(const struct filch__snapshot *snapshot, const str
     return seen->waits_for == SNAPSHOT_NONE ? "" : snapshot->tasks[seen->waits_for].info.name;
 }
 
+static void text_counts(struct filch__json *out, const struct filch__counts *counts) {
+    if (counts->readers > 0) say(out, ", held by %u reader%s", counts->readers, counts->readers == 1 ? "" : "s");
+    if (counts->reader != NULL) {
+        say(out, "%s task %p \"", counts->readers == 1 ? "," : ", one of them", counts->reader);
+        say_clean(out, counts->reader_name);
+        say(out, "\"");
+    }
+    if (counts->limit > 0) say(out, ", which has %zu permit%s left", counts->permits, counts->permits == 1 ? "" : "s");
+    if (counts->limit > 0 && counts->limit < SIZE_MAX) say(out, " of %zu", counts->limit);
+}
+
+static void json_counts(struct filch__json *out, const struct filch__counts *counts) {
+    if (counts->readers > 0) say(out, ",\"readers\":%u", counts->readers);
+    if (counts->reader != NULL) say(out, ",\"reader\":\"%p\"", counts->reader);
+    if (counts->limit > 0) say(out, ",\"permits\":%zu", counts->permits);
+    if (counts->limit > 0 && counts->limit < SIZE_MAX) say(out, ",\"permits_limit\":%zu", counts->limit);
+}
+
 static void text_task(struct filch__json *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen,
                       int indent) {
     const filch_task_info *info = &seen->info;
@@ -128,6 +146,7 @@ static void text_task(struct filch__json *out, const struct filch__snapshot *sna
         say_clean(out, holder_name(snapshot, seen));
         say(out, "\"");
     }
+    text_counts(out, &seen->counts);
     filch__place_write(info->spawned_at, place);
     say(out, "%s; spawned at %s\n", info->cancelled ? ", cancelled" : "", place);
     for (uint32_t i = 0; i < seen->depth; i++) {
@@ -151,6 +170,7 @@ static void json_task(struct filch__json *out, const struct filch__snapshot *sna
             (long long)info->waiting_ns);
     }
     if (seen->holds != NULL) say(out, ",\"held_by\":\"%p\"", (const void *)seen->holds);
+    json_counts(out, &seen->counts);
     say(out, ",\"backtrace\":[");
     for (uint32_t i = 0; i < seen->depth; i++) {
         filch__place_write(seen->frames[i], place);

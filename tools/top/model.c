@@ -309,7 +309,9 @@ static void take_owner(struct batch *batch, struct model_task *task, const char 
     const struct layout *layout = batch->runtime->layout;
     uint64_t word = layout_number(record, 0, 8);
     task->held_by_thread = word & layout->owner.THREAD;
-    if (!task->held_by_thread) task->holds = word & ~(uint64_t)(layout->owner.FLAG | layout->owner.CHILD);
+    if (task->held_by_thread) return;
+    task->holds = word & ~(uint64_t)(layout->owner.FLAG | layout->owner.CHILD);
+    task->by_child = word & layout->owner.CHILD;
 }
 
 static bool read_details(struct model *model, struct model_runtime *runtime) {
