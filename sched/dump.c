@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/place.h"
+#include "base/utf8.h"
 #include "sched/hog.h"
 #include "sched/quit.h"
 #include "sched/region.h"
@@ -28,10 +29,9 @@ enum {
 
 /* A name, with nothing in it that would end a line or a string. */
 static void say_clean(struct filch__json *out, const char *name) {
-    for (; *name != '\0'; name++) {
-        char letter = (unsigned char)*name < ' ' || *name == '"' || *name == '\\' ? '?' : *name;
-        filch__json_put(out, &letter, 1);
-    }
+    char clean[32];
+    filch__utf8_clean(clean, sizeof clean, name);
+    say(out, "%s", clean);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ workers */
@@ -159,11 +159,12 @@ static void json_task(struct filch__json *out, const struct filch__snapshot *sna
     const filch_task_info *info = &seen->info;
     char place[PLACE_SIZE];
     (void)snapshot;
-    say(out, "{\"task\":\"%p\",\"name\":\"", (const void *)info->task);
-    say_clean(out, info->name);
+    say(out, "{\"task\":\"%p\",\"name\":", (const void *)info->task);
+    filch__json_string(out, info->name);
     filch__place_write(info->spawned_at, place);
-    say(out, "\",\"count\":%u,\"state\":\"%s\",\"cancelled\":%s,\"spawned_at\":\"%s\"", seen->alike,
-        state_name(info->state), info->cancelled ? "true" : "false", place);
+    say(out, ",\"count\":%u,\"state\":\"%s\",\"cancelled\":%s,\"spawned_at\":", seen->alike, state_name(info->state),
+        info->cancelled ? "true" : "false");
+    filch__json_string(out, place);
     if (seen->scope != NULL) say(out, ",\"scope\":\"%p\",\"opened_by\":\"%p\"", seen->scope, (const void *)seen->host);
     if (info->state == FILCH_TASK_WAITING) {
         say(out, ",\"waits_for\":\"%s\",\"object\":\"%p\",\"waiting_ns\":%lld", info->reason, info->object,
@@ -174,7 +175,8 @@ static void json_task(struct filch__json *out, const struct filch__snapshot *sna
     say(out, ",\"backtrace\":[");
     for (uint32_t i = 0; i < seen->depth; i++) {
         filch__place_write(seen->frames[i], place);
-        say(out, "%s\"%s\"", i > 0 ? "," : "", place);
+        if (i > 0) say(out, ",");
+        filch__json_string(out, place);
     }
     say(out, "]}");
 }
@@ -231,17 +233,18 @@ static void text_cycle(struct filch__json *out, const struct filch__snapshot *sn
 static void text_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
     say(out, "filch: runtime %p \"", (void *)runtime);
     say_clean(out, runtime->name);
-    say(out, "\": %u workers, %llu tasks\n", runtime->worker_count,
-        (unsigned long long)(snapshot->count + snapshot->left_out));
+    unsigned long long tasks = snapshot->count + snapshot->left_out;
+    say(out, "\": %u worker%s, %llu task%s\n", runtime->worker_count, runtime->worker_count == 1 ? "" : "s", tasks,
+        tasks == 1 ? "" : "s");
     text_workers(out, runtime);
     text_cycle(out, snapshot);
     text_tree(out, snapshot);
 }
 
 static void json_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
-    say(out, "{\"runtime\":\"%p\",\"name\":\"", (void *)runtime);
-    say_clean(out, runtime->name);
-    say(out, "\",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
+    say(out, "{\"runtime\":\"%p\",\"name\":", (void *)runtime);
+    filch__json_string(out, runtime->name);
+    say(out, ",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
     json_workers(out, runtime);
     say(out, "\"tasks\":[");
     json_list(out, snapshot);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "sched/circle.h"
 #include "sched/probe.h"
 #include "sched/region.h"
@@ -107,7 +108,8 @@ static int extra_fill(struct filch_task *task, const filch_task_options *options
     if (extra == NULL) return -ENOMEM;
     filch__latch_take(&extra->latch);
     if (options != NULL && options->name != NULL) {
-        memcpy(extra->name, options->name, strnlen(options->name, sizeof extra->name - 1)); /* the rest is zero */
+        memcpy(extra->name, options->name,
+               filch__utf8_cut(options->name, sizeof extra->name - 1)); /* the rest is zero */
     }
     if (options != NULL && options->stack_size != 0) extra->stack_class = filch__stack_class(options->stack_size);
     store_relaxed(&extra->scope, scope);

@@ -161,6 +161,47 @@ TEST(dump, as_json_it_has_the_same) {
     free(text);
 }
 
+/* ---------------------------------------------------------------------------------------------------------------- names */
+
+struct naming {
+    struct scene scene;
+    const char *name;
+};
+
+static int dump_a_name(void *arg) {
+    struct naming *naming = arg;
+    filch_task *task;
+    FILE *file = tmpfile();
+    check(file != NULL);
+    check_int(filch_spawn(&task, wait_for_the_end, &naming->scene, &(filch_task_options){.name = naming->name}), 0);
+    check_int(filch_dump(fileno(file), NULL, naming->scene.options), 2);
+    naming->scene.text = text_of(file);
+    filch_event_set(&naming->scene.over);
+    return filch_await(task, NULL, FILCH_NEVER);
+}
+
+static void check_name(filch_dump_format format, const char *name, const char *expected) {
+    filch_dump_options options = {.format = format, .no_running = true, .no_backtraces = true};
+    struct naming naming = {.scene.options = &options, .name = name};
+    filch_event_init(&naming.scene.over);
+    check_int(filch_run(dump_a_name, &naming, &(filch_options){.workers = 1, .name = "fourteen bytes\xc3\xa4"}), 0);
+    check(strstr(naming.scene.text, expected) != NULL);
+    const char *runtime =
+        format == FILCH_DUMP_JSON ? "\"name\":\"fourteen bytes\"," : " \"fourteen bytes\": 1 worker, 2 tasks\n";
+    check(strstr(naming.scene.text, runtime) != NULL);
+    free(naming.scene.text);
+}
+
+TEST(dump, names_of_any_bytes_make_no_bad_text) {
+    static const char cut[] = "x 23456789 23456789 23456789 2\xc3\xa4 and more"; /* 31 bytes would cut a character */
+    check_name(FILCH_DUMP_TEXT, cut, " \"x 23456789 23456789 23456789 2\"");
+    check_name(FILCH_DUMP_JSON, cut, "\"name\":\"x 23456789 23456789 23456789 2\"");
+    check_name(FILCH_DUMP_TEXT, "\xe2\x82\xac bad \xfe\xc3\n\"\\", " \"\xe2\x82\xac bad ?????\"");
+    check_name(FILCH_DUMP_JSON, "\xe2\x82\xac bad \xfe\xc3\n\"\\", "\"name\":\"\xe2\x82\xac bad ??\\u000a\\\"\\\\\"");
+}
+
+/* -------------------------------------------------------------------------------------------------------------- bounds */
+
 TEST(dump, what_there_is_no_room_for_is_counted) {
     char *text = dump_with(2, &(filch_dump_options){.tasks_max = 3, .no_backtraces = true, .no_running = true});
     check(strstr(text, "and 100 more") != NULL);

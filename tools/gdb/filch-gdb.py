@@ -40,8 +40,10 @@ def number_at(address, size=8):
 
 
 def text(record):
-    plain = record.split(b"\0", 1)[0].decode("ascii", "replace")
-    return "".join(letter if letter.isprintable() else "?" for letter in plain)
+    """UTF-8, as far as it can be shown; what cannot is "?"."""
+    plain = record.split(b"\0", 1)[0].decode("utf-8", "replace").replace("\ufffd", "?")
+    plain = plain.encode(gdb.host_charset(), "replace").decode(gdb.host_charset())
+    return "".join(letter if letter.isprintable() and letter != '"' else "?" for letter in plain)
 
 
 def text_at(address, size=32):
@@ -270,7 +272,9 @@ class Runtime:
                 worker.task = 0  # it searches, and has still in hand what it ran last
 
     def describe(self):
-        return f'runtime {self.address:#x} "{self.name}": {self.worker_count} workers, {len(self.tasks)} tasks'
+        workers, tasks = self.worker_count, len(self.tasks)
+        counts = f"{workers} worker{'s' * (workers != 1)}, {tasks} task{'s' * (tasks != 1)}"
+        return f'runtime {self.address:#x} "{self.name}": {counts}'
 
     def read_workers(self, record):
         d = self.d

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
+
 enum {
     SLABS_MAX = 1 << 20,
     WORKERS_MAX = 4096,
@@ -34,12 +36,14 @@ static const char *word_at(struct model *model, uint64_t address) {
     }
     struct model_word *word = malloc(sizeof *word);
     if (word == NULL) return UNREADABLE;
+    char text[sizeof word->text + 4]; /* and a character more, so that it is seen where one is cut */
     word->address = address;
-    if (!target_read_text(model->target, address, word->text, sizeof word->text) ||
+    if (!target_read_text(model->target, address, text, sizeof text) ||
         model->word_count == sizeof model->words / sizeof *model->words) {
         free(word);
         return UNREADABLE;
     }
+    snprintf(word->text, sizeof word->text, "%.*s", (int)filch__utf8_cut(text, sizeof word->text - 1), text);
     model->words[model->word_count++] = word;
     return word->text;
 }
