@@ -179,11 +179,12 @@ static void read_event(struct picture *picture, const char *line) {
     }
 }
 
+/* Of those that begin at once, the one without a length was first. */
 static int slice_order(const void *one, const void *other) {
     const struct slice *a = one, *b = other;
     if (a->tid != b->tid) return a->tid < b->tid ? -1 : 1;
     if (a->from != b->from) return a->from < b->from ? -1 : 1;
-    return a->to > b->to ? -1 : a->to < b->to;
+    return a->to < b->to ? -1 : a->to > b->to;
 }
 
 /* The slices are in order, and apart. Two look-backs more, for those that have no length. */
