@@ -166,8 +166,8 @@ static void text_task(struct filch__json *out, const struct filch__snapshot *sna
     if (seen->alike > 1) say(out, ", x %u in all", seen->alike);
     say(out, ": %s", state_name(info->state));
     if (info->state == FILCH_TASK_WAITING) {
-        say(out, " for %s %p, %s %.3f s", info->reason, info->object, seen->alike > 1 ? "up to" : "for",
-            (double)info->waiting_ns / 1e9);
+        say(out, " for %s %p%s, %s %.3f s", info->reason, info->object, seen->objects_differ ? " and others" : "",
+            seen->alike > 1 ? "up to" : "for", (double)info->waiting_ns / 1e9);
     }
     text_holder(out, snapshot, seen);
     text_counts(out, &seen->counts);
@@ -194,6 +194,7 @@ static void json_task(struct filch__json *out, const struct filch__snapshot *sna
         say(out, ",\"waits_for\":\"%s\",\"object\":\"%p\",\"waiting_ns\":%lld", info->reason, info->object,
             (long long)info->waiting_ns);
     }
+    if (seen->objects_differ) say(out, ",\"objects_differ\":true");
     json_holder(out, seen);
     json_counts(out, &seen->counts);
     say(out, ",\"backtrace\":[");

@@ -176,21 +176,36 @@ static void put(struct filch__snapshot *snapshot, uint64_t key, uint32_t index) 
     snapshot->table[slot] = index;
 }
 
+/* Tasks were looked at one after the other: who is told to be above whom may form a circle, which is cut here. */
+static void cut_circles(struct filch__snapshot *snapshot) {
+    struct filch__seen *tasks = snapshot->tasks;
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        uint32_t at = i;
+        for (unsigned steps = 0; at != SNAPSHOT_NONE && steps < 1000; steps++) {
+            at = tasks[at].parent;
+            if (at == i) tasks[i].parent = at = SNAPSHOT_NONE;
+        }
+    }
+}
+
 /* From the last to the first, so that each list is in the order in which they were seen. */
 static void link_up(struct filch__snapshot *snapshot) {
     table_clear(snapshot);
     for (uint32_t i = 0; i < snapshot->count; i++) {
         struct filch__seen *seen = &snapshot->tasks[i];
         seen->child = seen->next = SNAPSHOT_NONE;
-        seen->alike = 1;
+        seen->alike = seen->siblings = 1;
         put(snapshot, (uintptr_t)seen->info.task, i);
     }
-    snapshot->first = SNAPSHOT_NONE;
-    for (uint32_t i = snapshot->count; i-- > 0;) {
+    for (uint32_t i = 0; i < snapshot->count; i++) {
         struct filch__seen *seen = &snapshot->tasks[i];
         seen->waits_for = find(snapshot, seen->holds);
         seen->parent = find(snapshot, seen->host);
-        if (seen->parent == i) seen->parent = SNAPSHOT_NONE; /* a record that was used anew meanwhile */
+    }
+    cut_circles(snapshot);
+    snapshot->first = SNAPSHOT_NONE;
+    for (uint32_t i = snapshot->count; i-- > 0;) {
+        struct filch__seen *seen = &snapshot->tasks[i];
         uint32_t *list = seen->parent == SNAPSHOT_NONE ? &snapshot->first : &snapshot->tasks[seen->parent].child;
         seen->next = *list;
         *list = i;
@@ -217,49 +232,6 @@ int filch__snapshot_take(struct filch__snapshot *snapshot, struct filch_runtime 
 
 void filch__snapshot_drop(struct filch__snapshot *snapshot) {
     munmap(snapshot->tasks, snapshot->bytes);
-}
-
-/* ------------------------------------------------------------------------------------------------------------ folded */
-
-static uint64_t mix(uint64_t hash, uint64_t what) {
-    return (hash ^ what) * 0x100000001b3u;
-}
-
-static uint64_t key_of(const struct filch__seen *seen) {
-    uint64_t key = mix(0xcbf29ce484222325u, (uintptr_t)seen->scope);
-    key = mix(mix(key, (uintptr_t)seen->info.fn), (uintptr_t)seen->info.reason);
-    key = mix(mix(key, seen->parent), seen->info.state);
-    for (uint32_t i = 0; i < seen->depth; i++) key = mix(key, (uintptr_t)seen->frames[i]);
-    return key;
-}
-
-static bool are_alike(const struct filch__seen *a, const struct filch__seen *b) {
-    return a->scope == b->scope && a->parent == b->parent && a->info.fn == b->info.fn &&
-           a->info.state == b->info.state && a->info.reason == b->info.reason &&
-           a->info.cancelled == b->info.cancelled && a->depth == b->depth &&
-           memcmp(a->frames, b->frames, a->depth * sizeof *a->frames) == 0;
-}
-
-/* Of those without children of their own: the first of each kind stands for the others. */
-void filch__snapshot_fold(struct filch__snapshot *snapshot) {
-    table_clear(snapshot);
-    for (uint32_t i = 0; i < snapshot->count; i++) {
-        struct filch__seen *seen = &snapshot->tasks[i];
-        if (seen->child != SNAPSHOT_NONE) continue;
-        uint64_t key = key_of(seen);
-        uint32_t slot = slot_of(snapshot, key);
-        while (snapshot->table[slot] != SNAPSHOT_NONE && !are_alike(&snapshot->tasks[snapshot->table[slot]], seen)) {
-            slot = (slot + 1) & (snapshot->table_size - 1);
-        }
-        if (snapshot->table[slot] == SNAPSHOT_NONE) {
-            snapshot->table[slot] = i;
-            continue;
-        }
-        struct filch__seen *first = &snapshot->tasks[snapshot->table[slot]];
-        first->alike++;
-        seen->alike = 0;
-        if (first->info.waiting_ns < seen->info.waiting_ns) first->info.waiting_ns = seen->info.waiting_ns;
-    }
 }
 
 /* ------------------------------------------------------------------------------------------------------------ cycles */

@@ -51,6 +51,11 @@ struct filch__seen {
     uint32_t parent, child, next; /* the task that has opened its scope, and the list of those whose it is itself */
     uint32_t waits_for;           /* `holds`, if that is in the snapshot */
     uint32_t alike;               /* how many it stands for; 0: another stands for it */
+
+    /* sched/fold.c */
+    uint32_t kind;       /* index of the first that is like it, with all that stands under it */
+    uint32_t siblings;   /* how many of `alike` stand under one task */
+    bool objects_differ; /* that those wait for for which it stands */
 };
 
 struct filch__snapshot {
@@ -72,7 +77,10 @@ int filch__snapshot_take(struct filch__snapshot *snapshot, struct filch_runtime 
                          bool backtraces);
 void filch__snapshot_drop(struct filch__snapshot *snapshot);
 
-/* Has one stand for all that are alike among those in the same scope: `alike` is set. */
+/*
+ * Has one stand for all that are alike, with all that stands under them, among those in the same scope: `alike` is set.
+ * Those that others stand for are in no list any more.
+ */
 void filch__snapshot_fold(struct filch__snapshot *snapshot);
 
 /*

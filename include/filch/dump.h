@@ -22,9 +22,13 @@
  * blame; with FILCH_DEBUG=held it is told when it ends.
  *
  * Tasks stand under the scope that they were spawned into, and that under the task that has opened it. Those that are
- * alike (same scope, same function, same wait, same backtrace) are told once, with their number. Of a task that waits, the
- * backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting its worker with SIGURG,
- * on standard error, after the rest. Places are written as "program(+0x1234)", which addr2line(1) understands.
+ * alike (same scope, same function and place of spawn, same kind of wait, same backtrace), and under which the same stands,
+ * as the tasks of a server's connections, are told once, with their number in all. What they wait for may be different
+ * things, of which one is told.
+ *
+ * Of a task that waits, the backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting
+ * its worker with SIGURG, on standard error, after the rest. Places are written as "program(+0x1234)", which addr2line(1)
+ * understands.
  *
  * No memory is asked of malloc, no lock of the program's is taken. Tasks that begin or end meanwhile may be missed.
  */

@@ -163,6 +163,116 @@ TEST(dump, as_json_it_has_the_same) {
     free(text);
 }
 
+/* ------------------------------------------------------------------------------------------------------ trees like trees */
+
+enum { CONNECTIONS = 307, ODDS = 8 };
+
+struct grove {
+    filch_event over;
+    filch_sem places;
+    atomic_uint begun;
+    filch_dump_format format;
+    char *text;
+};
+
+static int wait_at_places(void *arg) {
+    struct grove *grove = arg;
+    atomic_fetch_add(&grove->begun, 1);
+    return filch_sem_acquire(&grove->places, FILCH_NEVER);
+}
+
+static int wait_for_over(void *arg) {
+    struct grove *grove = arg;
+    atomic_fetch_add(&grove->begun, 1);
+    return filch_event_wait(&grove->over, FILCH_NEVER);
+}
+
+/* Two readers and a writer; of an odd one, three readers. The other way round, so that order does not matter. */
+static int connection(struct grove *grove, int readers, bool writer_first) {
+    filch_scope scope;
+    atomic_fetch_add(&grove->begun, 1);
+    check_int(filch_scope_open(&scope, NULL), 0);
+    for (int i = 0; i <= readers; i++) {
+        bool writes = i == (writer_first ? 0 : readers);
+        filch_task_options options = {.name = writes ? "writer" : "reader"};
+        check_int(filch_scope_spawn(&scope, NULL, writes ? wait_at_places : wait_for_over, grove, &options), 0);
+    }
+    return filch_scope_close(&scope);
+}
+
+static int even(void *arg) {
+    struct grove *grove = arg;
+    return connection(grove, 2, atomic_load(&grove->begun) % 2);
+}
+
+static int odd(void *arg) {
+    return connection(arg, 3, false);
+}
+
+static int (*const kinds[])(void *) = {even, odd};
+
+static int plant_a_grove(void *arg) {
+    struct grove *grove = arg;
+    filch_scope scope;
+    FILE *file = tmpfile();
+    check(file != NULL);
+    check_int(filch_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < CONNECTIONS; i++) { /* from one place */
+        filch_task_options options = {.name = i % 43 == 0 ? "odd" : "even"};
+        check_int(filch_scope_spawn(&scope, NULL, i % 43 == 0 ? kinds[1] : kinds[0], grove, &options), 0);
+    }
+    int tasks = 1 + 4 * CONNECTIONS + ODDS, waiting = 0;
+    while (waiting < tasks - 1) {
+        waiting = 0;
+        check_int(filch_sleep(FILCH_MS(1)), 0);
+        check_int(filch_task_each(filch_runtime_current(), count_waiting, &waiting), 0);
+    }
+    filch_dump_options options = {.format = grove->format, .no_running = true};
+    check_int(filch_dump(fileno(file), NULL, &options), tasks);
+    grove->text = text_of(file);
+    filch_event_set(&grove->over);
+    filch_sem_release_n(&grove->places, CONNECTIONS);
+    return filch_scope_close(&scope);
+}
+
+static char *text_of_grove(unsigned workers, filch_dump_format format) {
+    struct grove grove = {.format = format};
+    filch_event_init(&grove.over);
+    check_int(filch_sem_init(&grove.places, 0, SIZE_MAX), 0);
+    check_int(filch_run(plant_a_grove, &grove, &(filch_options){.workers = workers}), 0);
+    return grove.text;
+}
+
+static unsigned long sum_of(const char *text, const char *key) {
+    unsigned long sum = 0;
+    while ((text = strstr(text, key)) != NULL) sum += strtoul(text += strlen(key), NULL, 10);
+    return sum;
+}
+
+TEST(dump, of_trees_of_tasks_that_are_alike_shows_one) {
+    for (size_t i = 0; i < TEST_WORKERS; i++) {
+        char *text = text_of_grove(test_workers[i], FILCH_DUMP_TEXT);
+        check_int(count_of(text, "\n    task "), 2); /* under main's scope */
+        check_int(count_of(text, "\n      task "), 4);
+        check_int(count_of(text, "\"even\" and more like it, x 299 in all: waits for scope_close "), 1);
+        check_int(count_of(text, "\"odd\" and more like it, x 8 in all: waits for scope_close "), 1);
+        check_int(count_of(text, "\"reader\" and more like it, x 598 in all: waits for event "), 1);
+        check_int(count_of(text, "\"reader\" and more like it, x 24 in all: waits for event "), 1);
+        check_int(count_of(text, "\"writer\" and more like it, x 299 in all: waits for semaphore "), 1);
+        check_int(count_of(text, "\"writer\" and more like it, x 8 in all: waits for semaphore "), 1);
+        check_int(count_of(text, " and others, up to "), 2); /* each its own scope; the event is the same for all */
+        free(text);
+    }
+}
+
+TEST(dump, of_trees_that_are_alike_json_has_each_task_counted_once) {
+    char *text = text_of_grove(2, FILCH_DUMP_JSON);
+    check_int(count_of(text, "\"count\":"), 7);
+    check_int(sum_of(text, "\"count\":"), 1 + 4 * 299 + 5 * 8);
+    check_int(count_of(text, "\"objects_differ\":true"), 2);
+    free(text);
+}
+
 /* ---------------------------------------------------------------------------------------------------------------- names */
 
 struct naming {
