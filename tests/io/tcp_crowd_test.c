@@ -94,7 +94,7 @@ static int meet(void *arg) {
     char byte = (char)client->number, answer;
     check_int(filch_tcp_connect_address(&fd, &client->address, NULL, FILCH_NEVER), 0);
     atomic_fetch_add(client->together, 1);
-    while (atomic_load(client->together) < CROWD) filch_sleep(FILCH_MS(5));
+    while (atomic_load(client->together) < CROWD) filch_sleep(FILCH_MS(100)); /* each time all of them: not too often */
     check_int(filch_fd_write_all(fd, &byte, 1, NULL, FILCH_NEVER), 0);
     check_int(filch_fd_read(fd, &answer, 1, FILCH_NEVER), 1);
     check_int(answer, byte);
