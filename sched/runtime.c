@@ -449,6 +449,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     edge_acquire(runtime); /* what all its tasks did */
     filch__runtimes_remove(runtime);
     filch__monitor_stop(runtime);
+    filch__quit_unwatch();
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
     filch__trace_finish(runtime);
