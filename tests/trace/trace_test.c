@@ -378,10 +378,14 @@ TEST(trace, counters_begin_with_what_there_is_also_where_events_were_lost) {
 }
 
 TEST(trace, counters_have_a_few_thousand_values_however_many_events_there_are) {
+#ifdef TEST_SLOW /* where a search in a text looks at all of it */
+    int count = 2000;
+#else
     int count = 20000;
+#endif
     struct picture *picture = picture_of_run(many, &count, 1, 1 << 18);
     check_int(picture->lost, 0);
-    check(picture->events > 60000);
+    check(picture->events > 3 * (unsigned long)count);
     check(counter_of(picture, "tasks")->count > 100);
     for (unsigned i = 0; i < picture->counter_count; i++) check(picture->counters[i].count <= 2 * 8192 + 2);
     check_int(counter_of(picture, "tasks")->last, 0);
