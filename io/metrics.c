@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "alloc/alloc.h"
+#include "base/utf8.h"
 #include "io/metrics.h"
 #include "sched/quit.h"
 #include "sched/runtime.h"
@@ -55,25 +56,11 @@ static void say(struct out *out, const char *format, ...) {
 
 /* ----------------------------------------------------------------------------------------------------------- labels */
 
-/* How many bytes the character has that `text` begins with, which ends with a zero; 0: it is not of UTF-8. */
-static size_t character_length(const char *text) {
-    const unsigned char *byte = (const unsigned char *)text;
-    if (byte[0] < 0x80) return 1;
-    size_t length = byte[0] >= 0xc2 && byte[0] < 0xe0 ? 2 : byte[0] >= 0xe0 && byte[0] < 0xf0 ? 3 : 4;
-    if (byte[0] < 0xc2 || byte[0] > 0xf4) return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((byte[i] & 0xc0) != 0x80) return 0;
-    }
-    bool overlong = (byte[0] == 0xe0 && byte[1] < 0xa0) || (byte[0] == 0xf0 && byte[1] < 0x90);
-    bool surrogate = byte[0] == 0xed && byte[1] >= 0xa0, beyond = byte[0] == 0xf4 && byte[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
 /* A runtime's name as the value of a label: escaped, and without what is not of UTF-8, which no reader takes. */
 static void write_label(const struct filch_runtime *runtime, char *label) {
     size_t length;
     for (const char *at = runtime->name; *at != '\0'; at += length > 0 ? length : 1) {
-        length = character_length(at);
+        length = filch__utf8_length(at);
         if (*at == '\\' || *at == '"' || *at == '\n') *label++ = '\\';
         if (length == 0 || *at == '\n') {
             *label++ = *at == '\n' ? 'n' : '?';

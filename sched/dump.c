@@ -3,12 +3,13 @@
 #include <filch/dump.h>
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/place.h"
+#include "base/utf8.h"
 #include "sched/hog.h"
 #include "sched/quit.h"
 #include "sched/region.h"
@@ -24,85 +25,73 @@ enum {
 
 /* ------------------------------------------------------------------------------------------------------------- output */
 
-/* What is to be written, in pieces of a size that a pipe takes at once. */
-struct out {
-    int fd;
-    int error;
-    size_t used;
-    char text[2048];
-};
-
-static void flush(struct out *out) {
-    size_t done = 0;
-    while (done < out->used && out->error == 0) {
-        ssize_t written = write(out->fd, out->text + done, out->used - done);
-        if (written >= 0) {
-            done += (size_t)written;
-        } else if (errno != EINTR) {
-            out->error = -errno;
-        }
-    }
-    out->used = 0;
-}
-
-static void put(struct out *out, const char *text, size_t length) {
-    if (length > sizeof out->text - out->used) flush(out);
-    if (length > sizeof out->text) length = sizeof out->text;
-    memcpy(out->text + out->used, text, length);
-    out->used += length;
-}
-
-static void say(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct out *out, const char *format, ...) {
-    char line[512];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    if (length > 0) put(out, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
-}
+#define say filch__json_say
 
 /* A name, with nothing in it that would end a line or a string. */
-static void say_clean(struct out *out, const char *name) {
-    for (; *name != '\0'; name++) {
-        char letter = (unsigned char)*name < ' ' || *name == '"' || *name == '\\' ? '?' : *name;
-        put(out, &letter, 1);
-    }
+static void say_clean(struct filch__json *out, const char *name) {
+    char clean[32];
+    filch__utf8_clean(clean, sizeof clean, name);
+    say(out, "%s", clean);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ workers */
 
 static const char *const rest_names[] = {WORD_WORKER_AWAKE, WORD_WORKER_ASLEEP, WORD_WORKER_RETIRED};
 
-/* What the worker writes by plain stores: a glance, which is only compared and printed. */
-FILCH__UNSEEN static const struct filch_task *runs(const struct filch__worker *worker) {
-    void *word = *(void *const volatile *)&worker->deque.hot.region;
-    return region_is_open(word) ? NULL : (const struct filch_task *)(void *)region_of(word);
+/* What the worker writes by plain stores: a glance. */
+FILCH__UNSEEN static void *region_at_a_glance(const struct filch__worker *worker) {
+    return *(void *const volatile *)&worker->deque.hot.region;
 }
 
-static void text_workers(struct out *out, struct filch_runtime *runtime) {
+/* What a worker does, at a glance; one that is awake and runs nothing searches, or is about to choose what it runs next. */
+struct doing {
+    uint32_t rests;
+    bool runs;
+    const struct filch_task *task; /* that it runs, if that could be seen; only printed */
+};
+
+/* A region stands on a stack, which may be gone when the worker goes on just now: it is read by means that can fail. */
+static struct doing look_at_worker(const struct filch__worker *worker) {
+    struct doing doing = {.rests = load_relaxed(&worker->rests)};
+    void *word = doing.rests == RESTS_NOT ? region_at_a_glance(worker) : NULL;
+    doing.runs = word != NULL;
+    if (!region_is_open(word)) {
+        doing.task = (const struct filch_task *)(void *)region_of(word);
+        return doing;
+    }
+    struct filch_task *task = NULL;
+    struct iovec to = {&task, sizeof task}, from = {&region_of(word)->task, sizeof task};
+    bool seen = process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)sizeof task;
+    if (seen && region_at_a_glance(worker) == word) doing.task = task;
+    return doing;
+}
+
+static void text_workers(struct filch__json *out, struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
-        uint32_t rest = load_relaxed(&worker->rests);
-        say(out, "  %s %u: %s", i < runtime->worker_count ? "worker" : "spare", i, rest_names[rest]);
-        if (rest == RESTS_ASLEEP && load_relaxed(&worker->polls)) say(out, " in the poller");
-        if (rest == RESTS_NOT && runs(worker) != NULL) say(out, ", runs task %p", (const void *)runs(worker));
+        struct doing doing = look_at_worker(worker);
+        say(out, "  %s %u: %s", i < runtime->worker_count ? "worker" : "spare", i, rest_names[doing.rests]);
+        if (doing.rests == RESTS_ASLEEP && load_relaxed(&worker->polls)) say(out, " in the poller");
+        if (doing.rests == RESTS_NOT && !doing.runs) say(out, ", searches");
+        if (doing.task != NULL) say(out, ", runs task %p", (const void *)doing.task);
+        if (doing.runs && doing.task == NULL) say(out, ", runs a task");
         if (load_relaxed(&worker->blocks)) say(out, ", blocked by its own account");
         say(out, "\n");
     }
 }
 
-static void json_workers(struct out *out, struct filch_runtime *runtime) {
+static void json_workers(struct filch__json *out, struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     say(out, "\"workers\":[");
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        struct doing doing = look_at_worker(worker);
         say(out, "%s{\"worker\":%u,\"spare\":%s,\"state\":\"%s\",\"polls\":%s", i > 0 ? "," : "", i,
-            i < runtime->worker_count ? "false" : "true", rest_names[load_relaxed(&worker->rests)],
+            i < runtime->worker_count ? "false" : "true", rest_names[doing.rests],
             load_relaxed(&worker->polls) ? "true" : "false");
-        if (runs(worker) != NULL) say(out, ",\"task\":\"%p\"", (const void *)runs(worker));
+        if (doing.rests == RESTS_NOT && !doing.runs) say(out, ",\"searches\":true");
+        if (doing.task != NULL) say(out, ",\"task\":\"%p\"", (const void *)doing.task);
         say(out, "}");
     }
     say(out, "],");
@@ -121,7 +110,25 @@ static const char *holder_name(const struct filch__snapshot *snapshot, const str
     return seen->waits_for == SNAPSHOT_NONE ? "" : snapshot->tasks[seen->waits_for].info.name;
 }
 
-static void text_task(struct out *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen,
+static void text_counts(struct filch__json *out, const struct filch__counts *counts) {
+    if (counts->readers > 0) say(out, ", held by %u reader%s", counts->readers, counts->readers == 1 ? "" : "s");
+    if (counts->reader != NULL) {
+        say(out, "%s task %p \"", counts->readers == 1 ? "," : ", one of them", counts->reader);
+        say_clean(out, counts->reader_name);
+        say(out, "\"");
+    }
+    if (counts->limit > 0) say(out, ", which has %zu permit%s left", counts->permits, counts->permits == 1 ? "" : "s");
+    if (counts->limit > 0 && counts->limit < SIZE_MAX) say(out, " of %zu", counts->limit);
+}
+
+static void json_counts(struct filch__json *out, const struct filch__counts *counts) {
+    if (counts->readers > 0) say(out, ",\"readers\":%u", counts->readers);
+    if (counts->reader != NULL) say(out, ",\"reader\":\"%p\"", counts->reader);
+    if (counts->limit > 0) say(out, ",\"permits\":%zu", counts->permits);
+    if (counts->limit > 0 && counts->limit < SIZE_MAX) say(out, ",\"permits_limit\":%zu", counts->limit);
+}
+
+static void text_task(struct filch__json *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen,
                       int indent) {
     const filch_task_info *info = &seen->info;
     char place[PLACE_SIZE];
@@ -139,6 +146,7 @@ static void text_task(struct out *out, const struct filch__snapshot *snapshot, c
         say_clean(out, holder_name(snapshot, seen));
         say(out, "\"");
     }
+    text_counts(out, &seen->counts);
     filch__place_write(info->spawned_at, place);
     say(out, "%s; spawned at %s\n", info->cancelled ? ", cancelled" : "", place);
     for (uint32_t i = 0; i < seen->depth; i++) {
@@ -147,25 +155,28 @@ static void text_task(struct out *out, const struct filch__snapshot *snapshot, c
     }
 }
 
-static void json_task(struct out *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen) {
+static void json_task(struct filch__json *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen) {
     const filch_task_info *info = &seen->info;
     char place[PLACE_SIZE];
     (void)snapshot;
-    say(out, "{\"task\":\"%p\",\"name\":\"", (const void *)info->task);
-    say_clean(out, info->name);
+    say(out, "{\"task\":\"%p\",\"name\":", (const void *)info->task);
+    filch__json_string(out, info->name);
     filch__place_write(info->spawned_at, place);
-    say(out, "\",\"count\":%u,\"state\":\"%s\",\"cancelled\":%s,\"spawned_at\":\"%s\"", seen->alike,
-        state_name(info->state), info->cancelled ? "true" : "false", place);
+    say(out, ",\"count\":%u,\"state\":\"%s\",\"cancelled\":%s,\"spawned_at\":", seen->alike, state_name(info->state),
+        info->cancelled ? "true" : "false");
+    filch__json_string(out, place);
     if (seen->scope != NULL) say(out, ",\"scope\":\"%p\",\"opened_by\":\"%p\"", seen->scope, (const void *)seen->host);
     if (info->state == FILCH_TASK_WAITING) {
         say(out, ",\"waits_for\":\"%s\",\"object\":\"%p\",\"waiting_ns\":%lld", info->reason, info->object,
             (long long)info->waiting_ns);
     }
     if (seen->holds != NULL) say(out, ",\"held_by\":\"%p\"", (const void *)seen->holds);
+    json_counts(out, &seen->counts);
     say(out, ",\"backtrace\":[");
     for (uint32_t i = 0; i < seen->depth; i++) {
         filch__place_write(seen->frames[i], place);
-        say(out, "%s\"%s\"", i > 0 ? "," : "", place);
+        if (i > 0) say(out, ",");
+        filch__json_string(out, place);
     }
     say(out, "]}");
 }
@@ -184,7 +195,7 @@ static uint32_t next_of(const struct filch__snapshot *snapshot, uint32_t at, int
     return at == SNAPSHOT_NONE ? SNAPSHOT_NONE : tasks[at].next;
 }
 
-static void text_tree(struct out *out, const struct filch__snapshot *snapshot) {
+static void text_tree(struct filch__json *out, const struct filch__snapshot *snapshot) {
     int depth = 0;
     for (uint32_t at = snapshot->first; at != SNAPSHOT_NONE; at = next_of(snapshot, at, &depth)) {
         int indent = 2 + 2 * (depth < INDENT_MAX ? depth : INDENT_MAX);
@@ -193,7 +204,7 @@ static void text_tree(struct out *out, const struct filch__snapshot *snapshot) {
     if (snapshot->left_out > 0) say(out, "  and %llu more\n", (unsigned long long)snapshot->left_out);
 }
 
-static void json_list(struct out *out, const struct filch__snapshot *snapshot) {
+static void json_list(struct filch__json *out, const struct filch__snapshot *snapshot) {
     bool first = true;
     for (uint32_t i = 0; i < snapshot->count; i++) {
         if (snapshot->tasks[i].alike == 0) continue;
@@ -205,7 +216,7 @@ static void json_list(struct out *out, const struct filch__snapshot *snapshot) {
 
 /* ------------------------------------------------------------------------------------------------------------ cycles */
 
-static void text_cycle(struct out *out, const struct filch__snapshot *snapshot) {
+static void text_cycle(struct filch__json *out, const struct filch__snapshot *snapshot) {
     uint32_t at, length = filch__snapshot_cycle(snapshot, &at);
     if (length == 0) return;
     say(out, "  DEADLOCK: each of these waits for the next, and the last for the first:\n");
@@ -219,20 +230,21 @@ static void text_cycle(struct out *out, const struct filch__snapshot *snapshot) 
 
 /* ----------------------------------------------------------------------------------------------------------- runtimes */
 
-static void text_runtime(struct out *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
+static void text_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
     say(out, "filch: runtime %p \"", (void *)runtime);
     say_clean(out, runtime->name);
-    say(out, "\": %u workers, %llu tasks\n", runtime->worker_count,
-        (unsigned long long)(snapshot->count + snapshot->left_out));
+    unsigned long long tasks = snapshot->count + snapshot->left_out;
+    say(out, "\": %u worker%s, %llu task%s\n", runtime->worker_count, runtime->worker_count == 1 ? "" : "s", tasks,
+        tasks == 1 ? "" : "s");
     text_workers(out, runtime);
     text_cycle(out, snapshot);
     text_tree(out, snapshot);
 }
 
-static void json_runtime(struct out *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
-    say(out, "{\"runtime\":\"%p\",\"name\":\"", (void *)runtime);
-    say_clean(out, runtime->name);
-    say(out, "\",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
+static void json_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
+    say(out, "{\"runtime\":\"%p\",\"name\":", (void *)runtime);
+    filch__json_string(out, runtime->name);
+    say(out, ",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
     json_workers(out, runtime);
     say(out, "\"tasks\":[");
     json_list(out, snapshot);
@@ -240,7 +252,7 @@ static void json_runtime(struct out *out, struct filch_runtime *runtime, struct 
 }
 
 struct dump {
-    struct out *out;
+    struct filch__json *out;
     const filch_dump_options *options;
     uint64_t tasks;
     unsigned runtimes;
@@ -286,13 +298,13 @@ int filch_dump(int fd, filch_runtime *runtime, const filch_dump_options *options
     if (options == NULL) options = &defaults;
     if ((unsigned)options->format > FILCH_DUMP_JSON || options->tasks_max > TASKS_MAX) return -EINVAL;
     if (runtime != NULL && filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
-    struct out out = {.fd = fd};
+    struct filch__json out = {.fd = fd};
     struct dump dump = {.out = &out, .options = options};
     bool json = options->format == FILCH_DUMP_JSON;
     if (json) say(&out, "[");
     int error = for_one_or_all(runtime, dump_one, &dump);
     if (json) say(&out, "]\n");
-    flush(&out);
+    filch__json_flush(&out);
     if (error == 0) error = out.error;
     if (error != 0) return error;
     if (!options->no_running && !options->no_backtraces) (void)for_one_or_all(runtime, tell_of_running, NULL);
