@@ -27,6 +27,7 @@ typedef enum filch_deadlock {
     FILCH_DEADLOCK_ABORT = 1,  /* the same, and abort() */
     FILCH_DEADLOCK_IGNORE = 2, /* nothing */
 } filch_deadlock;
+
 /* What a runtime's descriptors are watched by, and who makes calls on files that may have to wait for a disk. */
 typedef enum filch_poller {
     FILCH_POLLER_DEFAULT = 0, /* epoll(7), and files by io_uring(7) where the kernel lets it be used, else by threads */
@@ -49,7 +50,8 @@ typedef struct filch_options {
     const struct filch_simulation *simulation; /* runs simulated, see filch/simulation.h; default: as FILCH_SIM says */
     bool
         interrupt; /* the first SIGINT (Ctrl-C) cancels all tasks, as filch_runtime_cancel; the next one does what it did
-                         before. The runtime has a thread for it. filch/signal.h tells of other signals */
+                         before. The runtime has a thread for it. Where SIGINT is ignored when the runtime is made, as
+                         by what a script starts in the background, it stays so. filch/signal.h tells of other signals */
     filch_poller poller; /* default: what FILCH_POLLER in the environment names, "epoll" or "io_uring", if it does */
     const char *debug;   /* checks, in the words of filch/debug.h, in addition to those that FILCH_DEBUG names */
     filch_report_fn *on_report; /* is given their reports, with the next; default: they go to standard error */
@@ -113,7 +115,8 @@ FILCH_API FILCH_CHECK int filch_runtime_shutdown(filch_runtime *runtime, filch_d
 
 /*
  * Shuts `runtime` down without a deadline, ends its workers and frees everything. NULL is nothing. Nobody may use the
- * runtime, a handle of one of its tasks, or a descriptor, file, stream, process or signal handle of it afterwards; a filch_await that may be cut short must have returned before.
+ * runtime, a handle of one of its tasks, or a descriptor, file, stream, process or signal handle of it afterwards; a
+ * filch_await that may be cut short must have returned before.
  *
  * Returns  0, or -EDEADLK as above, and then nothing was done
  * Call     from any thread that is not a worker of this runtime, once

@@ -100,7 +100,7 @@ static int use_badly(void *arg) {
     check_int(moved, 0);
     check_int(filch_fd_write_all(*fd, NULL, 1, &moved, FILCH_NEVER), -EINVAL);
     int64_t offset = -1;
-    check_int(filch_fd_sendfile(*fd, -1, NULL, 1, FILCH_NEVER), -EINVAL);
+    check_int(filch_fd_sendfile(*fd, -1, NULL, 1, FILCH_NEVER), -EBADF);
     check_int(filch_fd_sendfile(*fd, 0, &offset, 1, FILCH_NEVER), -EINVAL);
     check_int(filch_fd_splice(ends[0], ends[1], 1, FILCH_NEVER), -EINVAL); /* neither is a pipe */
     check_int(filch_fd_wait(*fd, 0, FILCH_NEVER), -EINVAL);

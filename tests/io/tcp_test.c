@@ -881,6 +881,7 @@ static int misuse(void *arg) {
     check_int(filch_tcp_connect_address(&fd, &address, &from, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(NULL, "localhost", "1", NULL, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(&fd, NULL, "1", NULL, FILCH_NEVER), -EINVAL);
+    check_int(filch_tcp_connect(&fd, "localhost", NULL, NULL, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(&fd, "localhost", "1", &clash, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(&fd, "127.0.0.1", "no-such-service", NULL, FILCH_NEVER), -ESRCH);
 
@@ -894,6 +895,9 @@ static int misuse(void *arg) {
     check_int(filch_fd_adopt(&writing, ends[1], NULL), 0);
     check_int(filch_fd_address(reading, false, &address), -ENOTSOCK);
     check_int(filch_tcp_accept(reading, &fd, NULL, FILCH_NEVER), -ENOTSOCK);
+    check_int(filch_tcp_shutdown(reading, SHUT_WR), -ENOTSOCK);
+    for (int how = SHUT_RD; how <= SHUT_RDWR; how++) check_int(filch_tcp_shutdown(listener, how), -ENOTCONN);
+    check_int(filch_tcp_accept(listener, &fd, NULL, (filch_deadline){0}), -ETIMEDOUT); /* it still listens */
     filch_fd fds[] = {listener, one, other, reading, writing};
     close_all(fds, 5);
     return 0;
