@@ -84,7 +84,10 @@ typedef struct filch_fd_options {
  */
 FILCH_API FILCH_CHECK int filch_fd_adopt(filch_fd *fd, int number, const filch_fd_options *options);
 
-/* The number of an open descriptor, to set options by; or -EBADF. It is not to be closed. From any thread; does not wait. */
+/*
+ * The number of an open descriptor, to set options by; or -EBADF. It is not to be closed, but in the child of a fork (see
+ * filch_fd_close). From any thread; does not wait.
+ */
 FILCH_API int filch_fd_number(filch_fd fd);
 
 /*

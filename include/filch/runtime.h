@@ -5,9 +5,12 @@
  *
  * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN or do nothing,
  * and what would wait for its tasks for ever, or a task's function that returns, ends the child with a line on standard
- * error. The child should exec or _exit; it may make runtimes of its own.
+ * error. Its descriptors and files are shared with the parent, as fork(2) has it: what can be read or written at once still
+ * is, and is missing there; only a call that has to wait for a descriptor, and closing it, are answered -ESHUTDOWN. The
+ * child should exec or _exit; it may make runtimes of its own.
  *
- * C++: a task's function must not let an exception out. A task that waits inside a `catch` keeps the exception it handles.
+ * C++: a task's function must not let an exception out. A task that waits inside a `catch` keeps the exception it
+ * handles.
  */
 #ifndef FILCH_RUNTIME_H
 #define FILCH_RUNTIME_H
