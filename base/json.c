@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 void filch__json_flush(struct filch__json *json) {
     size_t done = 0;
     while (done < json->used && json->error == 0) {
@@ -40,30 +42,10 @@ void filch__json_say(struct filch__json *json, const char *format, ...) {
     if (length > 0) filch__json_put(json, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
 }
 
-static unsigned length_by_first(unsigned char first) {
-    if (first < 0x80) return 1;
-    if (first >= 0xc2 && first < 0xe0) return 2;
-    if (first >= 0xe0 && first < 0xf0) return 3;
-    return first >= 0xf0 && first < 0xf5 ? 4 : 0;
-}
-
-/* How many bytes the character at `text` has; 0: it is none of UTF-8. */
-static unsigned character_length(const char *text) {
-    const unsigned char *bytes = (const unsigned char *)text;
-    unsigned length = length_by_first(bytes[0]);
-    for (unsigned i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) return 0; /* the zero at the end, too */
-    }
-    if (bytes[0] == 0xe0 && bytes[1] < 0xa0) return 0;        /* longer than need be */
-    if (bytes[0] == 0xf0 && bytes[1] < 0x90) return 0;        /* likewise */
-    if (bytes[0] == 0xed && bytes[1] >= 0xa0) return 0;       /* half of a pair of UTF-16 */
-    return bytes[0] == 0xf4 && bytes[1] >= 0x90 ? 0 : length; /* beyond Unicode */
-}
-
 void filch__json_string(struct filch__json *json, const char *text) {
     filch__json_put(json, "\"", 1);
     while (*text != '\0') {
-        unsigned length = character_length(text);
+        size_t length = filch__utf8_length(text);
         if (length == 0) {
             filch__json_put(json, "?", 1);
         } else if (*text == '"' || *text == '\\') {

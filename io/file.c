@@ -13,6 +13,7 @@
 
 #include "io/backend.h"
 #include "io/io.h"
+#include "io/system.h"
 #include "sched/child.h"
 #include "sched/runtime.h"
 
@@ -101,10 +102,9 @@ int filch_file_close(filch_file file) {
 /* One piece: from memory, or else by the engine. */
 static ssize_t read_piece(int number, uint32_t traits, void *buffer, size_t size, int64_t offset,
                           filch_deadline deadline) {
-    if (filch__cancelled()) return -ECANCELED;
     ssize_t moved = -EAGAIN;
     if (!(traits & FILE_IS_DIRECT)) {
-        moved = filch__file_read_cached(number, buffer, size < PIECE ? size : PIECE, offset);
+        moved = filch__system_pread_cached(number, buffer, size < PIECE ? size : PIECE, offset);
         if (likely(moved >= 0)) filch__spend();
     }
     if (likely(moved >= 0)) return moved;
@@ -128,7 +128,7 @@ ssize_t filch__file_read(int number, uint32_t traits, void *buffer, size_t size,
                          filch_deadline deadline) {
     bool once = !(traits & FILE_IS_REGULAR) || (traits & FILE_IS_DIRECT);
     size_t done = 0;
-    while (done < size) {
+    while (done < size && (done == 0 || !filch__cancelled())) {
         int64_t at = offset < 0 ? -1 : offset + (int64_t)done;
         ssize_t moved = read_piece(number, traits, (char *)buffer + done, at_most(size - done), at, deadline);
         if (moved < 0 && done == 0) return moved;

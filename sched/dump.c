@@ -3,11 +3,9 @@
 #include <filch/dump.h>
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/json.h"
 #include "base/place.h"
 #include "sched/hog.h"
 #include "sched/quit.h"
@@ -24,50 +22,13 @@ enum {
 
 /* ------------------------------------------------------------------------------------------------------------- output */
 
-/* What is to be written, in pieces of a size that a pipe takes at once. */
-struct out {
-    int fd;
-    int error;
-    size_t used;
-    char text[2048];
-};
-
-static void flush(struct out *out) {
-    size_t done = 0;
-    while (done < out->used && out->error == 0) {
-        ssize_t written = write(out->fd, out->text + done, out->used - done);
-        if (written >= 0) {
-            done += (size_t)written;
-        } else if (errno != EINTR) {
-            out->error = -errno;
-        }
-    }
-    out->used = 0;
-}
-
-static void put(struct out *out, const char *text, size_t length) {
-    if (length > sizeof out->text - out->used) flush(out);
-    if (length > sizeof out->text) length = sizeof out->text;
-    memcpy(out->text + out->used, text, length);
-    out->used += length;
-}
-
-static void say(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct out *out, const char *format, ...) {
-    char line[512];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    if (length > 0) put(out, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
-}
+#define say filch__json_say
 
 /* A name, with nothing in it that would end a line or a string. */
-static void say_clean(struct out *out, const char *name) {
+static void say_clean(struct filch__json *out, const char *name) {
     for (; *name != '\0'; name++) {
         char letter = (unsigned char)*name < ' ' || *name == '"' || *name == '\\' ? '?' : *name;
-        put(out, &letter, 1);
+        filch__json_put(out, &letter, 1);
     }
 }
 
@@ -81,7 +42,7 @@ FILCH__UNSEEN static const struct filch_task *runs(const struct filch__worker *w
     return region_is_open(word) ? NULL : (const struct filch_task *)(void *)region_of(word);
 }
 
-static void text_workers(struct out *out, struct filch_runtime *runtime) {
+static void text_workers(struct filch__json *out, struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
@@ -94,7 +55,7 @@ static void text_workers(struct out *out, struct filch_runtime *runtime) {
     }
 }
 
-static void json_workers(struct out *out, struct filch_runtime *runtime) {
+static void json_workers(struct filch__json *out, struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     say(out, "\"workers\":[");
     for (unsigned i = 0; i < known; i++) {
@@ -121,7 +82,7 @@ static const char *holder_name(const struct filch__snapshot *snapshot, const str
     return seen->waits_for == SNAPSHOT_NONE ? "" : snapshot->tasks[seen->waits_for].info.name;
 }
 
-static void text_task(struct out *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen,
+static void text_task(struct filch__json *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen,
                       int indent) {
     const filch_task_info *info = &seen->info;
     char place[PLACE_SIZE];
@@ -147,7 +108,7 @@ static void text_task(struct out *out, const struct filch__snapshot *snapshot, c
     }
 }
 
-static void json_task(struct out *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen) {
+static void json_task(struct filch__json *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen) {
     const filch_task_info *info = &seen->info;
     char place[PLACE_SIZE];
     (void)snapshot;
@@ -184,7 +145,7 @@ static uint32_t next_of(const struct filch__snapshot *snapshot, uint32_t at, int
     return at == SNAPSHOT_NONE ? SNAPSHOT_NONE : tasks[at].next;
 }
 
-static void text_tree(struct out *out, const struct filch__snapshot *snapshot) {
+static void text_tree(struct filch__json *out, const struct filch__snapshot *snapshot) {
     int depth = 0;
     for (uint32_t at = snapshot->first; at != SNAPSHOT_NONE; at = next_of(snapshot, at, &depth)) {
         int indent = 2 + 2 * (depth < INDENT_MAX ? depth : INDENT_MAX);
@@ -193,7 +154,7 @@ static void text_tree(struct out *out, const struct filch__snapshot *snapshot) {
     if (snapshot->left_out > 0) say(out, "  and %llu more\n", (unsigned long long)snapshot->left_out);
 }
 
-static void json_list(struct out *out, const struct filch__snapshot *snapshot) {
+static void json_list(struct filch__json *out, const struct filch__snapshot *snapshot) {
     bool first = true;
     for (uint32_t i = 0; i < snapshot->count; i++) {
         if (snapshot->tasks[i].alike == 0) continue;
@@ -205,7 +166,7 @@ static void json_list(struct out *out, const struct filch__snapshot *snapshot) {
 
 /* ------------------------------------------------------------------------------------------------------------ cycles */
 
-static void text_cycle(struct out *out, const struct filch__snapshot *snapshot) {
+static void text_cycle(struct filch__json *out, const struct filch__snapshot *snapshot) {
     uint32_t at, length = filch__snapshot_cycle(snapshot, &at);
     if (length == 0) return;
     say(out, "  DEADLOCK: each of these waits for the next, and the last for the first:\n");
@@ -219,7 +180,7 @@ static void text_cycle(struct out *out, const struct filch__snapshot *snapshot) 
 
 /* ----------------------------------------------------------------------------------------------------------- runtimes */
 
-static void text_runtime(struct out *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
+static void text_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
     say(out, "filch: runtime %p \"", (void *)runtime);
     say_clean(out, runtime->name);
     say(out, "\": %u workers, %llu tasks\n", runtime->worker_count,
@@ -229,7 +190,7 @@ static void text_runtime(struct out *out, struct filch_runtime *runtime, struct 
     text_tree(out, snapshot);
 }
 
-static void json_runtime(struct out *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
+static void json_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
     say(out, "{\"runtime\":\"%p\",\"name\":\"", (void *)runtime);
     say_clean(out, runtime->name);
     say(out, "\",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
@@ -240,7 +201,7 @@ static void json_runtime(struct out *out, struct filch_runtime *runtime, struct 
 }
 
 struct dump {
-    struct out *out;
+    struct filch__json *out;
     const filch_dump_options *options;
     uint64_t tasks;
     unsigned runtimes;
@@ -286,13 +247,13 @@ int filch_dump(int fd, filch_runtime *runtime, const filch_dump_options *options
     if (options == NULL) options = &defaults;
     if ((unsigned)options->format > FILCH_DUMP_JSON || options->tasks_max > TASKS_MAX) return -EINVAL;
     if (runtime != NULL && filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
-    struct out out = {.fd = fd};
+    struct filch__json out = {.fd = fd};
     struct dump dump = {.out = &out, .options = options};
     bool json = options->format == FILCH_DUMP_JSON;
     if (json) say(&out, "[");
     int error = for_one_or_all(runtime, dump_one, &dump);
     if (json) say(&out, "]\n");
-    flush(&out);
+    filch__json_flush(&out);
     if (error == 0) error = out.error;
     if (error != 0) return error;
     if (!options->no_running && !options->no_backtraces) (void)for_one_or_all(runtime, tell_of_running, NULL);

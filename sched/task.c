@@ -279,14 +279,31 @@ filch_task *filch_self(void) {
 
 /* ------------------------------------------------------------------------------------------------ yield and sleep */
 
+/* Of a simulation, it is the others' turn: else who looks again and again for what they do would never see it. */
+static void yield_thread(void) {
+    if (likely(!filch__sim_is_mine())) {
+        sched_yield();
+    } else {
+        filch__sim_yield();
+        filch__sim_pass(INT64_MAX);
+        filch__sim_point();
+    }
+}
+
+static never_inline void *next_in_simulation(struct filch__worker *worker) {
+    filch__sim_yield();
+    void *item = filch__worker_next(worker);
+    if (item == NULL) filch__sim_pass(filch__timers_earliest(&worker->timers));
+    return item;
+}
+
 void filch_yield(void) {
     struct filch__worker *worker = filch__worker_current();
     if (unlikely(worker == NULL)) {
-        sched_yield();
+        yield_thread();
         return;
     }
-    if (unlikely(worker->simulated)) filch__sim_yield();
-    void *item = filch__worker_next(worker);
+    void *item = unlikely(worker->simulated) ? next_in_simulation(worker) : filch__worker_next(worker);
     if (item == NULL && likely(!load_relaxed(&worker->dismissed))) return;
     struct filch__waiter waiter;
     waiter.runtime = worker->runtime;

@@ -160,42 +160,31 @@ static uintptr_t holder(const void *object) {
     return writer;
 }
 
-static never_inline int read_rarely(filch_rwlock *lock, filch_deadline deadline) {
-    if (filch__cancelled_now()) return -ECANCELED;
-    uintptr_t caller = filch__owner(), writer = holder(lock);
-    if (writer == 0 || writer == caller || !filch__debug_has(CHECK_CYCLE)) return lock_to_read(lock, deadline);
+/* Locks, and where circles are looked for, notes meanwhile that it waits for who writes. */
+static int lock_noted(filch_rwlock *lock, bool to_write, uintptr_t caller, filch_deadline deadline) {
+    uintptr_t writer = holder(lock);
+    bool noted = writer != 0 && writer != caller && filch__debug_has(CHECK_CYCLE);
     struct filch__circle_note note = {.who = caller,
-                                      .what = "rwlock, to read",
+                                      .what = to_write ? "rwlock, to write" : "rwlock, to read",
                                       .object = lock,
                                       .holder = holder,
                                       .deadline = deadline,
                                       .cancellable = true,
                                       .may_fail = true};
-    if (filch__circle_enter(&note)) return -EDEADLK;
-    int answer = lock_to_read(lock, deadline);
-    filch__circle_leave(&note);
+    if (noted && filch__circle_enter(&note)) return -EDEADLK;
+    int answer = to_write ? lock_to_write(lock, deadline) : lock_to_read(lock, deadline);
+    if (noted) filch__circle_leave(&note);
     return answer;
 }
 
-static int write_noted(filch_rwlock *lock, uintptr_t caller, filch_deadline deadline) {
-    uintptr_t writer = holder(lock);
-    if (writer == 0 || writer == caller || !filch__debug_has(CHECK_CYCLE)) return lock_to_write(lock, deadline);
-    struct filch__circle_note note = {.who = caller,
-                                      .what = "rwlock, to write",
-                                      .object = lock,
-                                      .holder = holder,
-                                      .deadline = deadline,
-                                      .cancellable = true,
-                                      .may_fail = true};
-    if (filch__circle_enter(&note)) return -EDEADLK;
-    int answer = lock_to_write(lock, deadline);
-    filch__circle_leave(&note);
-    return answer;
+static never_inline int read_rarely(filch_rwlock *lock, filch_deadline deadline) {
+    if (filch__cancelled_now()) return -ECANCELED;
+    return lock_noted(lock, false, filch__owner(), deadline);
 }
 
 static never_inline int write_rarely(filch_rwlock *lock, filch_deadline deadline) {
     if (filch__cancelled_now()) return -ECANCELED;
-    int answer = write_noted(lock, filch__owner(), deadline);
+    int answer = lock_noted(lock, true, filch__owner(), deadline);
     if (answer != 0) return answer;
     filch__latch_take(&lock->filch__latch);
     lock->filch__writer |= OWNER_FLAG;

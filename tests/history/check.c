@@ -133,6 +133,11 @@ int config_first(const struct config *config, uint32_t kinds) {
     return first;
 }
 
+void config_grant_all(struct config *config, uint32_t kinds, int result) {
+    int first;
+    while ((first = config_first(config, kinds)) >= 0) config_grant(config, (unsigned)first, result);
+}
+
 /* ------------------------------------------------------------------------------------------------------------ steps */
 
 static bool waits(unsigned task) {

@@ -43,7 +43,6 @@ static void perform(struct call *call, filch_deadline deadline) {
 
 /* state: whether it is set */
 static void arrive(struct config *config, unsigned task, const struct op *op) {
-    int first;
     if (op->kind == WAIT && config->state[0] == 0) {
         config_wait(config, task);
     } else {
@@ -51,7 +50,7 @@ static void arrive(struct config *config, unsigned task, const struct op *op) {
     }
     if (op->kind == SET) {
         config->state[0] = 1;
-        while ((first = config_first(config, ~0u)) >= 0) config_grant(config, (unsigned)first, 0);
+        config_grant_all(config, ~0u, 0);
     }
     if (op->kind == CLEAR) config->state[0] = 0;
     config_emit(config);

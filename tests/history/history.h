@@ -170,6 +170,8 @@ void config_leave(struct config *config, unsigned task);
 void config_grant(struct config *config, unsigned task, int result);
 /* Who waits first of those whose call is of one of the kinds (a bit each), or -1. */
 int config_first(const struct config *config, uint32_t kinds);
+/* All of those, one after the other. */
+void config_grant_all(struct config *config, uint32_t kinds, int result);
 
 /* --------------------------------------------------------------------------------------------------- record.c, check.c */
 

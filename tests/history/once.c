@@ -74,7 +74,7 @@ static void proceed(struct config *config, unsigned task, const struct op *op) {
     config_done(config, task, result);
     if (result >= 0) {
         config->state[RESULT] = (uint8_t)(1 + result);
-        while ((first = config_first(config, ~0u)) >= 0) config_grant(config, (unsigned)first, result);
+        config_grant_all(config, ~0u, result);
     } else if ((first = config_first(config, ~0u)) >= 0) {
         config_leave(config, (unsigned)first);
         run(config, (unsigned)first);

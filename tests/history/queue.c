@@ -153,19 +153,14 @@ static int get(struct config *config, unsigned task) {
     return 0;
 }
 
-static void let_go(struct config *config, uint32_t kind, int result) {
-    int first;
-    while ((first = config_first(config, kind)) >= 0) config_grant(config, (unsigned)first, result);
-}
-
 static void shut(struct config *config, bool drop) {
     config->state[SHUT] = 1;
     while (drop && config->state[COUNT] > 0) {
         (void)take_at(config, 0);
         config->state[UNFINISHED]--;
     }
-    let_go(config, PUTTERS, -EPIPE);
-    if (config->state[COUNT] == 0) let_go(config, GETTERS, -EPIPE);
+    config_grant_all(config, PUTTERS, -EPIPE);
+    if (config->state[COUNT] == 0) config_grant_all(config, GETTERS, -EPIPE);
 }
 
 static int result_of(struct config *config, unsigned task, const struct op *op) {
@@ -197,7 +192,7 @@ static void arrive(struct config *config, unsigned task, const struct op *op) {
     } else {
         config_done(config, task, result);
     }
-    if (config->state[UNFINISHED] == 0) let_go(config, JOINERS, 0);
+    if (config->state[UNFINISHED] == 0) config_grant_all(config, JOINERS, 0);
     config_emit(config);
 }
 

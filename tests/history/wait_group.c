@@ -60,7 +60,6 @@ static void begin(struct config *config, const struct program *program) {
 }
 
 static void arrive(struct config *config, unsigned task, const struct op *op) {
-    int first;
     if (op->kind == ADD) config->state[0] += op->number;
     if (op->kind == DONE) config->state[0]--;
     if (op->kind == WAIT && config->state[0] > 0) {
@@ -68,7 +67,7 @@ static void arrive(struct config *config, unsigned task, const struct op *op) {
     } else {
         config_done(config, task, op->kind == TRY_WAIT && config->state[0] > 0 ? -EAGAIN : 0);
     }
-    while (config->state[0] == 0 && (first = config_first(config, ~0u)) >= 0) config_grant(config, (unsigned)first, 0);
+    if (config->state[0] == 0) config_grant_all(config, ~0u, 0);
     config_emit(config);
 }
 

@@ -19,14 +19,6 @@ static filch_address address_of(const char *form, const char *folder) {
     return address;
 }
 
-static void exchange(filch_fd from, filch_fd to, const char *text) {
-    char buffer[64] = "";
-    size_t size = strlen(text);
-    check_int(filch_fd_write_all(from, text, size, NULL, FILCH_NEVER), 0);
-    check_int(filch_fd_read_exactly(to, buffer, size, NULL, FILCH_NEVER), 0);
-    check(strcmp(buffer, text) == 0);
-}
-
 /* -------------------------------------------------------------------------------------------------------------- streams */
 
 static int talk(void *arg) {

@@ -170,14 +170,45 @@ static void change_delay(struct live *live, int delay_ms) {
     live->delay_ms = delay_ms < DELAY_MIN_MS ? DELAY_MIN_MS : delay_ms > DELAY_MAX_MS ? DELAY_MAX_MS : delay_ms;
 }
 
-/* False: that was the end. */
-static bool serve_key(struct live *live, int key) {
+/* Keys that move what is seen. False: it is none. */
+static bool move_by(struct live *live, int key) {
     long page = (long)body_rows();
-    if (key == SCREEN_QUIT || key == 'q' || key == 'Q') return false;
-    if (live->help) {
-        live->help = false;
+    switch (key) {
+    case 'k':
+    case SCREEN_UP:
+        scroll(live, -1);
         return true;
+    case 'j':
+    case SCREEN_DOWN:
+        scroll(live, 1);
+        return true;
+    case SCREEN_PAGE_UP:
+        scroll(live, -page);
+        return true;
+    case SCREEN_PAGE_DOWN:
+        scroll(live, page);
+        return true;
+    case SCREEN_HOME:
+    case 'g':
+        live->top = 0;
+        return true;
+    case SCREEN_END:
+    case 'G':
+        live->top = live->lines.count;
+        return true;
+    case SCREEN_LEFT:
+        live->left -= live->left < 8 ? live->left : 8;
+        return true;
+    case SCREEN_RIGHT:
+        live->left += 8;
+        return true;
+    default:
+        return false;
     }
+}
+
+/* Keys that change what is shown, or how often. */
+static void change_by(struct live *live, int key) {
     switch (key) {
     case '1':
     case '2':
@@ -212,36 +243,18 @@ static bool serve_key(struct live *live, int key) {
     case '?':
         live->help = true;
         break;
-    case 'k':
-    case SCREEN_UP:
-        scroll(live, -1);
-        break;
-    case 'j':
-    case SCREEN_DOWN:
-        scroll(live, 1);
-        break;
-    case SCREEN_PAGE_UP:
-        scroll(live, -page);
-        break;
-    case SCREEN_PAGE_DOWN:
-        scroll(live, page);
-        break;
-    case SCREEN_HOME:
-    case 'g':
-        live->top = 0;
-        break;
-    case SCREEN_END:
-    case 'G':
-        live->top = live->lines.count;
-        break;
-    case SCREEN_LEFT:
-        live->left -= live->left < 8 ? live->left : 8;
-        break;
-    case SCREEN_RIGHT:
-        live->left += 8;
-        break;
     default:
         break;
+    }
+}
+
+/* False: that was the end. */
+static bool serve_key(struct live *live, int key) {
+    if (key == SCREEN_QUIT || key == 'q' || key == 'Q') return false;
+    if (live->help) {
+        live->help = false;
+    } else if (!move_by(live, key)) {
+        change_by(live, key);
     }
     return true;
 }
