@@ -28,6 +28,7 @@
 #include "base/cpu.h"
 #include "base/futex.h"
 #include "base/tasksan.h"
+#include "base/utf8.h"
 #include "sched/quit.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -326,7 +327,8 @@ static void fill_debug(struct filch_runtime *runtime, const filch_options *optio
 
 static void fill(struct filch_runtime *runtime, const filch_options *options, unsigned workers,
                  const filch_simulation *simulation) {
-    snprintf(runtime->name, sizeof runtime->name, "%s", options->name == NULL ? "filch" : options->name);
+    const char *name = options->name == NULL ? "filch" : options->name;
+    snprintf(runtime->name, sizeof runtime->name, "%.*s", (int)filch__utf8_cut(name, sizeof runtime->name - 1), name);
     runtime->simulated = simulation != NULL;
     runtime->task_flags = runtime->simulated ? TASK_SIMULATED : 0;
     fill_debug(runtime, options);
