@@ -5,6 +5,7 @@
  */
 #include <netinet/tcp.h>
 
+#include "io/system.h"
 #include "tests/io/net.h"
 
 /* ------------------------------------------------------------------------------------------------ connect and accept */
@@ -155,7 +156,7 @@ static int accept_beside(void *arg) {
     (void)arg;
     for (int i = 0; i < 2; i++) {
         if (i == 1) filch__system_fail(UINT64_MAX, false, 0); /* counts */
-        tasks[i] = start(accept_once, &listener);
+        tasks[i] = start(accept_one, &listener);
         while (filch_task_each(filch_runtime_current(), waits_now, tasks[i]) == 0) filch_sleep(FILCH_US(100));
     }
     check_int(filch__system_calls(), 0);
