@@ -43,7 +43,7 @@ static int run_job(void *arg) {
 /* Errors in looking a host up have texts of their own; these are of nothing else here. */
 static const char *text_of(int error) {
     if (error == -EINVAL) return "not a URL that is understood";
-    if (error == -ENOENT || error == -ESRCH || error == -EREMOTEIO) return filch_resolve_error(error);
+    if (error == -ENOENT || error == -EAGAIN || error == -EREMOTEIO) return filch_resolve_error(error);
     return strerror(-error);
 }
 
