@@ -171,10 +171,6 @@ void filch__stack_pool_fini(struct filch__stack_pool *pool) {
     (void)pool;
 }
 
-void filch__stack_pool_renew(struct filch__stack_pool *pool) {
-    (void)pool;
-}
-
 unsigned filch__stack_class(size_t size) {
     (void)size;
     return 2;
