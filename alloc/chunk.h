@@ -22,6 +22,7 @@ struct filch__stack_chunk {
     unsigned count, out, bare;
     unsigned bare_hint; /* no place below this word of `made` is bare */
     unsigned size_class;
+    unsigned serial; /* how many its class had before it */
     enum filch__guard guard;
     uint64_t made[]; /* a bit a place */
 };

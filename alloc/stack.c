@@ -55,6 +55,7 @@ void filch__stack_pool_fini(struct filch__stack_pool *pool) {
         assert_internal(pool->classes[i].ready == NULL);
         destroy_list(pool, pool->classes[i].idle);
         destroy_list(pool, pool->classes[i].bare);
+        destroy_list(pool, pool->classes[i].kept);
     }
     filch__arena_destroy(pool->arena);
     filch__lock_fini(&pool->lock);
@@ -100,6 +101,46 @@ static void chunk_list(struct filch__stack_class *class, struct filch__stack_chu
     *list = chunk;
 }
 
+/* ------------------------------------------------------------------------------------------------------- renew */
+
+/*
+ * A pool makes its chunks in an order and of sizes that depend on nothing but the ones before. So of those that are kept in
+ * that order the first is the one that it would make.
+ */
+static void keep(struct filch__stack_class *class, struct filch__stack_chunk *chunk) {
+    chunk_unlist(chunk);
+    filch__chunk_strip(chunk, false);
+    struct filch__stack_chunk **link = &class->kept;
+    while (*link != NULL && (*link)->serial < chunk->serial) link = &(*link)->next;
+    chunk->next = *link;
+    *link = chunk;
+}
+
+/* The one that `count` stacks ask for; NULL: it is to be made. Those in its way, after a failure or a peak, are none of it. */
+static struct filch__stack_chunk *take_kept(struct filch__stack_pool *pool, struct filch__stack_class *class,
+                                            unsigned count) {
+    struct filch__stack_chunk *chunk;
+    while ((chunk = class->kept) != NULL) {
+        class->kept = chunk->next;
+        chunk->next = NULL;
+        if (chunk->count == count) return chunk;
+        filch__chunk_destroy(pool, chunk);
+    }
+    return NULL;
+}
+
+void filch__stack_pool_renew(struct filch__stack_pool *pool) {
+    for (unsigned i = 0; i < FILCH__STACK_CLASSES; i++) {
+        struct filch__stack_class *class = &pool->classes[i];
+        assert_internal(class->used == NULL);
+        assert_internal(class->ready == NULL);
+        while (class->idle != NULL) keep(class, class->idle);
+        while (class->bare != NULL) keep(class, class->bare);
+        class->stacks = class->free = class->credit = class->chunks = 0;
+    }
+    pool->stacks = pool->stacks_peak = pool->bytes = 0;
+}
+
 /* ---------------------------------------------------------------------------------------- give, under the lock */
 
 static unsigned clamp(size_t value, size_t least, size_t most) {
@@ -112,9 +153,12 @@ static bool chunk_add(struct filch__stack_pool *pool, unsigned size_class) {
     size_t size = filch__chunk_stack_size(size_class);
     unsigned first = clamp(CHUNK_BYTES_FIRST / size, 1, CHUNK_STACKS_FIRST);
     unsigned most = size >= CHUNK_BYTES_FIRST ? 1 : clamp(CHUNK_BYTES / size, 1, CHUNK_STACKS_MAX);
-    struct filch__stack_chunk *chunk = filch__chunk_create(pool, size_class, clamp(class->stacks / 4, first, most));
+    unsigned count = clamp(class->stacks / 4, first, most);
+    struct filch__stack_chunk *chunk = take_kept(pool, class, count);
+    if (chunk == NULL) chunk = filch__chunk_create(pool, size_class, count);
     if (chunk == NULL) chunk = filch__chunk_create(pool, size_class, 1); /* it may fit where that did not */
     if (chunk == NULL) return false;
+    chunk->serial = class->chunks++;
     pool->bytes += chunk->count * filch__chunk_stride(size_class);
     chunk_list(class, chunk);
     return true;

@@ -45,9 +45,11 @@ struct filch__stack_class {
     struct filch__stack_chunk *idle;  /* free stacks, and none out */
     struct filch__stack_chunk *bare;  /* no free stack, but memory that none has been made of yet */
     struct filch__stack_chunk *used;  /* neither: all of its stacks are out */
-    size_t stacks;                    /* that have been made */
-    size_t free;                      /* of these, not out */
-    size_t credit;                    /* of the puts, for unmaking stacks; see alloc/stack.c */
+    struct filch__stack_chunk *kept; /* of before the pool was renewed, all bare, and not in any number; oldest first */
+    size_t stacks;                   /* that have been made */
+    size_t free;                     /* of these, not out */
+    size_t credit;                   /* of the puts, for unmaking stacks; see alloc/stack.c */
+    unsigned chunks;                 /* that have been made, or taken from those kept */
 };
 
 struct filch__stack_pool {
@@ -76,6 +78,13 @@ struct filch__stack_cache {
 
 /* Probes which guard the kernel has (a write(2) from a guarded page must fail with EFAULT). 0, or -ENOMEM. */
 int filch__stack_pool_init(struct filch__stack_pool *pool);
+/*
+ * Makes the pool as good as new: it gives what a new one would, in the same order, and its numbers are a new one's. But the
+ * memory of its chunks and their guards, which take long to make, are kept for when it asks for such again. All stacks
+ * must have been given back and all caches drained.
+ */
+void filch__stack_pool_renew(struct filch__stack_pool *pool);
+
 /* All stacks must have been given back and all caches drained. */
 void filch__stack_pool_fini(struct filch__stack_pool *pool);
 

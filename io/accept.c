@@ -10,6 +10,7 @@
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "io/address.h"
 #include "io/attempt.h"
 #include "io/io.h"
 #include "io/socket.h"
@@ -40,7 +41,9 @@ static never_inline void tell(int error) {
 static ssize_t accept_one(int number, void *arg) {
     filch_address *peer = arg;
     peer->length = sizeof peer->local; /* the largest one */
-    return filch__system_accept(number, &peer->any, &peer->length);
+    int connection = filch__system_accept(number, &peer->any, &peer->length);
+    filch__address_told(peer);
+    return connection;
 }
 
 /* What befell that connection, or was found out by looking for one: the next one is another matter. See accept(2). */

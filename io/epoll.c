@@ -24,13 +24,26 @@ static int open_epoll(struct filch__io *io) {
     return -error;
 }
 
+/* Of what the program has left open: the number has been closed, which is not yet all if a copy of it is watched. */
+static int close_copy(void *object, void *argument) {
+    struct filch__record *record = object;
+    (void)argument;
+    bool watched = (load_relaxed(&record->state) & RECORD_OPEN) && load_relaxed(&record->watched) == WATCH_ON;
+    if (watched && record->watched_number != record->number) close(record->watched_number);
+    return 0;
+}
+
 static void close_epoll(struct filch__io *io) {
+    filch__slab_each(&io->records, close_copy, NULL);
     filch__io_close_ring(io);
     close(io->event_fd);
     close(io->wait_fd);
 }
 
-/* With nanoseconds where the kernel has epoll_pwait2 (Linux 5.11), else with milliseconds, rounded up. */
+/*
+ * With nanoseconds where the kernel has epoll_pwait2 (Linux 5.11), else with milliseconds, rounded up. A filter of system
+ * calls that is older than this one may answer -EPERM, which the kernel itself does not.
+ */
 static int wait_until(int fd, struct epoll_event *events, unsigned room, int64_t until_ns) {
     if (until_ns == 0) return epoll_wait(fd, events, (int)room, 0);
     if (until_ns == INT64_MAX) return epoll_wait(fd, events, (int)room, -1);
@@ -38,7 +51,7 @@ static int wait_until(int fd, struct epoll_event *events, unsigned room, int64_t
     if (left_ns < 0) left_ns = 0;
     struct timespec left = {.tv_sec = left_ns / FILCH_SEC(1), .tv_nsec = left_ns % FILCH_SEC(1)};
     int count = epoll_pwait2(fd, events, (int)room, &left, NULL);
-    if (count >= 0 || errno != ENOSYS) return count;
+    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
     int64_t left_ms = left_ns / FILCH_MS(1) + 1;
     return epoll_wait(fd, events, (int)room, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
 }

@@ -159,6 +159,7 @@ static int poll_in_thread(int number, unsigned events, filch_deadline deadline) 
 
 int filch_poll(int number, unsigned events, filch_deadline deadline) {
     if (!events_are_valid(events)) return -EINVAL;
+    if (number < 0) return -EBADF; /* poll(2) would pass it over */
     if (filch__worker_current() == NULL) return poll_in_thread(number, events, deadline);
     if (filch__cancelled()) return -ECANCELED;
     int answer = look(number, events);

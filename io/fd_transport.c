@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Transports over descriptors, and streams over those. */
 #include "alloc/heap.h"
+#include "io/address.h"
 #include "io/io.h"
 #include "io/stream.h"
 
@@ -55,6 +56,7 @@ static void fd_destroy(void *self) {
 static never_inline int address_of_number(int number, bool peer, filch_address *address) {
     filch_address found = {.length = sizeof found.local};
     int result = (peer ? getpeername : getsockname)(number, &found.any, &found.length);
+    filch__address_told(&found);
     if (result == 0) *address = found;
     return answer_of(result, errno);
 }

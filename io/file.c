@@ -13,6 +13,7 @@
 
 #include "io/backend.h"
 #include "io/io.h"
+#include "io/system.h"
 #include "sched/child.h"
 #include "sched/runtime.h"
 
@@ -45,7 +46,11 @@ static never_inline int traits_of(int number, uint32_t *traits) {
     struct stat about;
     if (flags < 0 || fstat(number, &about) != 0) return -errno;
     *traits = 0;
-    if (S_ISREG(about.st_mode)) *traits |= FILE_IS_REGULAR;
+    if (S_ISREG(about.st_mode)) {
+        *traits |= FILE_IS_REGULAR;
+    } else if (lseek(number, 0, SEEK_CUR) < 0 && errno == ESPIPE) {
+        *traits |= FILE_IS_FLOW;
+    }
     if (flags & O_DIRECT) *traits |= FILE_IS_DIRECT;
     if ((flags & O_ACCMODE) != O_RDONLY) *traits |= FILE_IS_WRITTEN;
     return 0;
@@ -97,10 +102,9 @@ int filch_file_close(filch_file file) {
 /* One piece: from memory, or else by the engine. */
 static ssize_t read_piece(int number, uint32_t traits, void *buffer, size_t size, int64_t offset,
                           filch_deadline deadline) {
-    if (filch__cancelled()) return -ECANCELED;
     ssize_t moved = -EAGAIN;
     if (!(traits & FILE_IS_DIRECT)) {
-        moved = filch__file_read_cached(number, buffer, size < PIECE ? size : PIECE, offset);
+        moved = filch__system_pread_cached(number, buffer, size < PIECE ? size : PIECE, offset);
         if (likely(moved >= 0)) filch__spend();
     }
     if (likely(moved >= 0)) return moved;
@@ -124,7 +128,7 @@ ssize_t filch__file_read(int number, uint32_t traits, void *buffer, size_t size,
                          filch_deadline deadline) {
     bool once = !(traits & FILE_IS_REGULAR) || (traits & FILE_IS_DIRECT);
     size_t done = 0;
-    while (done < size) {
+    while (done < size && (done == 0 || !filch__cancelled())) {
         int64_t at = offset < 0 ? -1 : offset + (int64_t)done;
         ssize_t moved = read_piece(number, traits, (char *)buffer + done, at_most(size - done), at, deadline);
         if (moved < 0 && done == 0) return moved;
@@ -153,11 +157,19 @@ static bool is_range(const void *buffer, size_t size, int64_t offset) {
     return (buffer != NULL || size == 0) && size <= SSIZE_MAX && (offset < 0 || size <= (uint64_t)(INT64_MAX - offset));
 }
 
+/* Enters it for a move at `offset`, or with -1 at its own position. */
+static int enter_at(filch_file file, int64_t offset, struct filch__record **record) {
+    int error = filch__record_enter(file.filch__fd, record);
+    if (error != 0 || offset < 0 || !(file.filch__traits & FILE_IS_FLOW)) return error;
+    filch__record_leave(*record);
+    return -ESPIPE;
+}
+
 static ssize_t read_at(filch_file file, void *buffer, size_t size, int64_t offset, filch_deadline deadline) {
     if (!is_range(buffer, size, offset)) return -EINVAL;
     if (filch__cancelled()) return -ECANCELED;
     struct filch__record *record;
-    int error = filch__record_enter(file.filch__fd, &record);
+    int error = enter_at(file, offset, &record);
     if (error != 0) return error;
     ssize_t moved = filch__file_read(record->number, file.filch__traits, buffer, size, offset, deadline);
     filch__record_leave(record);
@@ -168,7 +180,7 @@ static ssize_t write_at(filch_file file, const void *buffer, size_t size, int64_
     if (!is_range(buffer, size, offset)) return -EINVAL;
     if (filch__cancelled()) return -ECANCELED;
     struct filch__record *record;
-    int error = filch__record_enter(file.filch__fd, &record);
+    int error = enter_at(file, offset, &record);
     if (error != 0) return error;
     ssize_t moved = filch__file_write(record->number, file.filch__traits, buffer, size, offset, deadline);
     filch__record_leave(record);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <filch/blocking.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -79,19 +78,6 @@ never_inline ssize_t filch__file_perform(const struct filch__file_op *op) {
     ssize_t answer;
     do {
         answer = call_once(op);
-    } while (answer == -EINTR);
-    return answer;
-}
-
-never_inline ssize_t filch__file_read_cached(int number, void *buffer, size_t size, int64_t offset) {
-    struct iovec part = {.iov_base = buffer, .iov_len = size};
-    ssize_t answer;
-    do {
-        answer = filch__system_injected(&part.iov_len);
-        if (likely(answer == 0)) {
-            answer = preadv2(number, &part, 1, offset, RWF_NOWAIT);
-            if (answer < 0) answer = -errno;
-        }
     } while (answer == -EINTR);
     return answer;
 }

@@ -92,10 +92,4 @@ ssize_t filch__file_perform(const struct filch__file_op *op);
  */
 ssize_t filch__file_make(struct filch__file_op *op, filch_deadline deadline);
 
-/*
- * Reads what is in memory, without waiting for a disk: how many bytes; 0: the end; -EAGAIN: not in memory; -EOPNOTSUPP or
- * another error: it cannot be told.
- */
-ssize_t filch__file_read_cached(int number, void *buffer, size_t size, int64_t offset);
-
 #endif

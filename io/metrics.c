@@ -13,49 +13,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc/alloc.h"
 #include "base/utf8.h"
 #include "io/metrics.h"
 #include "sched/quit.h"
 #include "sched/runtime.h"
 #include "sched/stats.h"
 
-enum { LABEL_SIZE = 64 }; /* a name of 15 bytes, each written as two, and a number */
+enum {
+    LABEL_SIZE = 64,  /* a name of 15 bytes, each written as two, and a number */
+    TEXT_ROOM = 4096, /* by which a text may grow from one look to the next, and an eighth of it */
+};
 
 /* ----------------------------------------------------------------------------------------------------------- output */
 
-/* Where the text goes: to memory, or in pieces to a descriptor. */
+/* Where the text goes, as far as there is room. */
 struct out {
     char *text;
     size_t size;   /* of `text` */
     size_t used;   /* of that */
-    size_t length; /* of all, written or not */
-    int fd;        /* or -1 */
-    int error;
+    size_t length; /* of all, there or not */
 };
 
-static void flush(struct out *out) {
-    for (size_t done = 0; done < out->used && out->error == 0;) {
-        ssize_t written = write(out->fd, out->text + done, out->used - done);
-        if (written >= 0) {
-            done += (size_t)written;
-        } else if (errno != EINTR) {
-            out->error = -errno;
-        }
-    }
-    out->used = 0;
-}
-
 static void put(struct out *out, const char *text, size_t length) {
+    size_t room = out->size - out->used, part = length < room ? length : room;
+    if (part > 0) memcpy(out->text + out->used, text, part);
+    out->used += part;
     out->length += length;
-    while (length > 0) {
-        if (out->fd >= 0 && out->used == out->size) flush(out);
-        size_t room = out->size - out->used, part = length < room ? length : room;
-        if (part == 0) return;
-        memcpy(out->text + out->used, text, part);
-        out->used += part;
-        text += part;
-        length -= part;
-    }
 }
 
 static void say(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -165,7 +149,7 @@ static int say_samples(struct filch_runtime *runtime, void *arg) {
     } else {
         say_runtime(pass, runtime, label);
     }
-    return pass->out->error;
+    return 0;
 }
 
 /* --------------------------------------------------------------------------------------------------------- the text */
@@ -177,8 +161,7 @@ static void say_head(struct out *out, const char *name, enum filch__metric_type 
 
 static void say_of_runtimes(struct out *out, struct filch_runtime *runtime, const struct filch__metric *metric) {
     struct pass pass = {out, metric};
-    int ignored = runtime != NULL ? say_samples(runtime, &pass) : filch__runtimes_each(say_samples, &pass);
-    (void)ignored; /* it stands in `out` as well */
+    (void)(runtime != NULL ? say_samples(runtime, &pass) : filch__runtimes_each(say_samples, &pass)); /* 0 */
 }
 
 static void say_all(struct out *out, struct filch_runtime *runtime) {
@@ -187,7 +170,7 @@ static void say_all(struct out *out, struct filch_runtime *runtime) {
     say_head(out, "filch_accept_shortages_total", METRIC_COUNTER,
              "Times that there was no descriptor or no memory for a connection, in the whole process.");
     say(out, "filch_accept_shortages_total %" PRIu64 "\n", filch_accept_shortages());
-    for (unsigned i = 0; i < filch__metrics_count && out->error == 0; i++) {
+    for (unsigned i = 0; i < filch__metrics_count; i++) {
         const struct filch__metric *metric = &filch__metrics[i];
         say_head(out, metric->name, metric->type, metric->help);
         say_of_runtimes(out, runtime, metric);
@@ -197,18 +180,44 @@ static void say_all(struct out *out, struct filch_runtime *runtime) {
 ssize_t filch_metrics_text(filch_runtime *runtime, char *text, size_t size) {
     if (text == NULL && size != 0) return -EINVAL;
     if (runtime != NULL && filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
-    struct out out = {.text = text, .size = size == 0 ? 0 : size - 1, .fd = -1};
+    struct out out = {.text = text, .size = size == 0 ? 0 : size - 1};
     say_all(&out, runtime);
     if (size != 0) text[out.used] = '\0';
     return (ssize_t)out.length;
 }
 
+static int write_all(int fd, const char *text, size_t length) {
+    for (size_t done = 0; done < length;) {
+        ssize_t written = write(fd, text + done, length - done);
+        if (written >= 0) {
+            done += (size_t)written;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* The text, and its length, in memory for filch__heap_put; NULL: there is none. It may grow between two looks. */
+static char *make_text(filch_runtime *runtime, size_t *length, size_t *size) {
+    for (*length = (size_t)filch_metrics_text(runtime, NULL, 0);;) {
+        *size = *length + *length / 8 + TEXT_ROOM;
+        char *text = filch__heap_get(*size, 8);
+        if (text == NULL) return NULL;
+        *length = (size_t)filch_metrics_text(runtime, text, *size);
+        if (*length < *size) return text;
+        filch__heap_put(text, *size, 8);
+    }
+}
+
+/* Whoever reads at the other end, and when, is no matter of the runtimes, which are not held up by that. */
 int filch_metrics_write(filch_runtime *runtime, int fd) {
     if (fd < 0) return -EBADF;
     if (runtime != NULL && filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
-    char piece[2048];
-    struct out out = {.text = piece, .size = sizeof piece, .fd = fd};
-    say_all(&out, runtime);
-    flush(&out);
-    return out.error;
+    size_t length, size;
+    char *text = make_text(runtime, &length, &size);
+    if (text == NULL) return -ENOMEM;
+    int answer = write_all(fd, text, length);
+    filch__heap_put(text, size, 8);
+    return answer;
 }

@@ -26,6 +26,7 @@ struct kind {
 
 struct filch_signals {
     filch_fd fd;
+    ATOMIC(uint32_t) waiting; /* calls that are under way. Users of the record are others too: see io/record.h */
     size_t count;
     struct filch__latch latch;
     size_t turn; /* of the kinds: which is looked at first. Under the latch */
@@ -92,9 +93,9 @@ int filch_signal_open(filch_signals **result, const int *numbers, size_t count, 
 
 void filch_signal_close(filch_signals *signals) {
     if (signals == NULL) return;
-    int number = filch_fd_release(signals->fd);
-    if (number == -EBUSY) filch__die("signal_close: signals %p are waited for", (void *)signals);
-    if (number >= 0) (void)filch__system_close(number);
+    /* relaxed: who closes knows that they have returned, or is told of a misuse that a race may hide */
+    if (load_relaxed(&signals->waiting) > 0) filch__die("signal_close: signals %p are waited for", (void *)signals);
+    (void)filch_fd_close(signals->fd);
     unwatch(signals, signals->count);
     filch__heap_put(signals, sizeof *signals, 64);
 }
@@ -133,15 +134,22 @@ static int wait_in(struct filch_signals *signals, struct filch__record *record, 
     }
 }
 
-int filch_signal_wait(filch_signals *signals, filch_signal_info *info, filch_deadline deadline) {
-    if (signals == NULL || info == NULL) return -EINVAL;
-    if (filch__cancelled()) return -ECANCELED;
+static int enter_and_wait(struct filch_signals *signals, filch_signal_info *info, filch_deadline deadline) {
     struct filch__record *record;
     int error = filch__record_enter(signals->fd, &record);
     if (error != 0) return error;
     error = wait_in(signals, record, info, deadline);
     filch__record_done(record, TO_READ);
     filch__record_leave(record);
+    return error;
+}
+
+int filch_signal_wait(filch_signals *signals, filch_signal_info *info, filch_deadline deadline) {
+    if (signals == NULL || info == NULL) return -EINVAL;
+    if (filch__cancelled()) return -ECANCELED;
+    add_relaxed(&signals->waiting, 1); /* see filch_signal_close */
+    int error = enter_and_wait(signals, info, deadline);
+    add_relaxed(&signals->waiting, (uint32_t)-1);
     if (error == 0) filch__spend();
     return error;
 }

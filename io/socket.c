@@ -45,6 +45,7 @@ never_inline int filch__socket_name(int number, bool peer, filch_address *addres
     address->length = sizeof address->local; /* the largest one */
     int result = peer ? getpeername(number, &address->any, &address->length)
                       : getsockname(number, &address->any, &address->length);
+    filch__address_told(address);
     return result == 0 ? 0 : -errno;
 }
 

@@ -176,11 +176,11 @@ struct separator {
 };
 
 /*
- * Looks for the separator in the first `look` bytes of the buffer, of which `*looked` were looked through before: how
- * many bytes there are with it, or 0.
+ * Looks for the separator in the first `look` bytes of the buffer, of which `*looked` were looked through before, or more,
+ * if the limit has been lowered since: how many bytes there are with it, or 0.
  */
 static size_t find(const struct filch__buffer *in, struct separator separator, size_t look, size_t *looked) {
-    if (look < separator.length) return 0;
+    if (look < *looked + separator.length) return 0;
     const unsigned char *front = filch__buffer_front(in);
     const unsigned char *found = memmem(front + *looked, look - *looked, separator.bytes, separator.length);
     *looked = look - separator.length + 1; /* where one may begin of which the end has not come yet */

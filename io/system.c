@@ -73,36 +73,47 @@ static inline ssize_t answer_of(ssize_t result) {
 #define call_write(...) answer_of(write(__VA_ARGS__))
 #define call_recv(...) answer_of(recv(__VA_ARGS__))
 #define call_send(...) answer_of(send(__VA_ARGS__))
+#define call_pread(...) answer_of(pread(__VA_ARGS__))
+#define call_preadv2(...) answer_of(preadv2(__VA_ARGS__))
 #else
 
 /* -errno, as the kernel tells it. The arguments go where its calling convention wants them. */
-static inline ssize_t call(long number, long first, const void *buffer, size_t size, long flags) {
+static inline ssize_t call(long number, long first, const void *buffer, size_t size, long fourth, long sixth) {
 #ifdef __x86_64__
-    register long r10 __asm__("r10") = flags, r8 __asm__("r8") = 0, r9 __asm__("r9") = 0;
+    register long r10 __asm__("r10") = fourth, r8 __asm__("r8") = 0, r9 __asm__("r9") = sixth;
     __asm__ volatile("syscall"
                      : "+a"(number)
                      : "D"(first), "S"(buffer), "d"(size), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
     return number;
 #else
-    return answer_of(syscall(number, first, buffer, size, flags, 0, 0));
+    return answer_of(syscall(number, first, buffer, size, fourth, 0, sixth));
 #endif
 }
 
 static inline ssize_t call_read(int number, void *buffer, size_t size) {
-    return call(SYS_read, number, buffer, size, 0);
+    return call(SYS_read, number, buffer, size, 0, 0);
 }
 
 static inline ssize_t call_write(int number, const void *buffer, size_t size) {
-    return call(SYS_write, number, buffer, size, 0);
+    return call(SYS_write, number, buffer, size, 0, 0);
 }
 
 static inline ssize_t call_recv(int number, void *buffer, size_t size, int flags) {
-    return call(SYS_recvfrom, number, buffer, size, flags);
+    return call(SYS_recvfrom, number, buffer, size, flags, 0);
 }
 
 static inline ssize_t call_send(int number, const void *buffer, size_t size, int flags) {
-    return call(SYS_sendto, number, buffer, size, flags);
+    return call(SYS_sendto, number, buffer, size, flags, 0);
+}
+
+/* Where a word holds 64 bits an offset is one argument, and of preadv2 the fifth is not looked at. */
+static inline ssize_t call_pread(int number, void *buffer, size_t size, int64_t offset) {
+    return call(SYS_pread64, number, buffer, size, offset, 0);
+}
+
+static inline ssize_t call_preadv2(int number, const struct iovec *parts, int count, int64_t offset, int flags) {
+    return call(SYS_preadv2, number, parts, (size_t)count, offset, flags);
 }
 #endif
 
@@ -156,7 +167,18 @@ never_inline ssize_t filch__system_pread(int number, void *buffer, size_t size, 
     do {
         size_t part = size;
         answer = injected(&part);
-        if (likely(answer == 0)) answer = answer_of(pread(number, buffer, part, offset));
+        if (likely(answer == 0)) answer = call_pread(number, buffer, part, offset);
+    } while (again(answer));
+    return answer;
+}
+
+never_inline ssize_t filch__system_pread_cached(int number, void *buffer, size_t size, int64_t offset) {
+    struct iovec part = {.iov_base = buffer};
+    ssize_t answer;
+    do {
+        part.iov_len = size;
+        answer = injected(&part.iov_len);
+        if (likely(answer == 0)) answer = call_preadv2(number, &part, 1, offset, RWF_NOWAIT);
     } while (again(answer));
     return answer;
 }

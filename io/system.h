@@ -27,6 +27,13 @@ ssize_t filch__system_recvmsg(int number, struct msghdr *message, int flags);
 ssize_t filch__system_sendmsg(int number, const struct msghdr *message, int flags);
 ssize_t filch__system_sendfile(int to, int from, int64_t *offset, size_t count);
 ssize_t filch__system_splice(int from, int to, size_t count);
+
+/*
+ * As pread, of what is in memory, without waiting for a disk; -1 is the file's own position. -EAGAIN: it is not there;
+ * -EOPNOTSUPP or another error: it cannot be told.
+ */
+ssize_t filch__system_pread_cached(int number, void *buffer, size_t size, int64_t offset);
+
 int filch__system_accept(int number, struct sockaddr *address, socklen_t *length);
 int filch__system_connect(int number, const struct sockaddr *address, socklen_t length);
 int filch__system_socket(int family, int type, int protocol);

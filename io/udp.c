@@ -112,6 +112,7 @@ ssize_t filch_udp_recv_from(filch_fd fd, void *buffer, size_t size, filch_addres
     if (cut && truncated == NULL) return -EMSGSIZE;
     if (truncated != NULL) *truncated = cut;
     sender.length = message.msg_namelen;
+    filch__address_told(&sender);
     if (from != NULL) *from = sender;
     return got;
 }
@@ -192,6 +193,7 @@ static ssize_t receive_some(filch_fd fd, filch_datagram *datagrams, size_t count
         datagrams[i].size = batch.headers[i].msg_len;
         datagrams[i].truncated = batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC;
         datagrams[i].address.length = batch.headers[i].msg_hdr.msg_namelen;
+        filch__address_told(&datagrams[i].address);
     }
     return received;
 }

@@ -45,6 +45,7 @@ static int expect_end(int number, uint32_t traits, filch_deadline deadline) {
 /* What a file's size says is a guess: files of /proc have none, and others grow. */
 static int read_to_end(int number, uint32_t traits, struct contents *contents, filch_deadline deadline) {
     for (;;) {
+        if (filch__cancelled()) return -ECANCELED;
         if (contents->size == contents->room) {
             if (contents->room == contents->limit) return expect_end(number, traits, deadline);
             int error = grow(contents, contents->room < FIRST_ROOM ? FIRST_ROOM : contents->room * 2);

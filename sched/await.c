@@ -22,11 +22,17 @@ enum {
     AWAIT_FEW = 16, /* so many tasks are awaited together without memory from the heap */
 };
 
+/* Gives the record of an awaited task back. A note of the wait names it, and is taken out before: see sched/circle.h. */
+static force_inline void give_back(struct filch_task *task, struct filch__circle_note *note) {
+    if (note != NULL) filch__circle_leave(note);
+    filch__task_put(task);
+}
+
 /* The result of a task that has ended; its record is given back. */
-static int take_result(struct filch_task *task, int *value) {
+static force_inline int take_result(struct filch_task *task, int *value, struct filch__circle_note *note) {
     edge_acquire(&task->end); /* END */
     *value = task->result;
-    filch__task_put(task);
+    give_back(task, note);
     return 0;
 }
 
@@ -79,7 +85,8 @@ static inline bool belong_together(void *word, struct filch_task *task) {
  * Calls a task that nobody has begun right here, if it is the youngest of the worker's deque. The link from the awaiter
  * to it comes first: who cancels the awaiter later follows it, and who did so earlier is seen here.
  */
-static force_inline bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result) {
+static force_inline bool run_in_place(struct filch__worker *worker, struct filch_task *task, int *result,
+                                      struct filch__circle_note *note) {
     struct filch__hot *hot = &worker->deque.hot;
     void *region = hot->region;
     if (unlikely(region == NULL || !belong_together(region, task))) return false;
@@ -106,7 +113,7 @@ static force_inline bool run_in_place(struct filch__worker *worker, struct filch
     }
     filch__strand_leave(&call);
     edge_acquire(&task->end); /* END */
-    filch__task_put(task);
+    give_back(task, note);
     filch__task_count_completed();
     return true;
 }
@@ -124,29 +131,42 @@ static bool cancelled_by_itself(void) {
 }
 
 /*
- * Waits until the task has ended or the wait is cut short. 0: it has ended, its result is in `*value`, and its record is
- * given back.
+ * Waits until the task has ended or the wait is cut short; `word` is what the end word says meanwhile, of the waiter. 0: it
+ * has ended, its result is in `*value`, and its record is given back.
  */
-static int wait_for_end(struct filch_task *task, int *value, filch_deadline deadline) {
-    struct filch__waiter waiter;
-    filch__waiter_init(&waiter, "await", task);
+static force_inline int wait_with(struct filch__waiter *waiter, uintptr_t word, struct filch_task *task, int *value,
+                                  filch_deadline deadline, struct filch__circle_note *note) {
+    filch__waiter_init(waiter, "await", task);
     uintptr_t end = TASK_END_OPEN;
-    if (!cas_acq_rel(&task->end, &end, (uintptr_t)&waiter)) { /* END */
-        if (end == TASK_END_ENDED) return take_result(task, value);
+    if (!cas_acq_rel(&task->end, &end, word)) { /* END */
+        if (end == TASK_END_ENDED) return take_result(task, value, note);
         die_of_second_awaiter(task, end);
     }
-    uint32_t cause = filch__park_cancellable(&waiter, deadline);
-    if (cause != WAITER_GRANTED) {
-        if (withdraw(task, (uintptr_t)&waiter)) { /* else the handle is gone already */
+    uint32_t cause = filch__park_cancellable(waiter, deadline);
+    if (unlikely(cause != WAITER_GRANTED)) {
+        if (withdraw(task, word)) { /* else the handle is gone already */
             if (cause == WAITER_EXPIRED) return -ETIMEDOUT;
             if (deadline.at_ns == INT64_MAX && cancelled_by_itself()) filch_task_cancel(task);
             return -ECANCELED;
         }
-        filch__park(&waiter); /* it ended just now, and will grant: that is waited for, since it touches the waiter */
+        filch__park(waiter); /* it ended just now, and will grant: that is waited for, since it touches the waiter */
     }
-    edge_acquire(&waiter); /* END */
-    *value = waiter.result;
+    edge_acquire(waiter); /* END */
+    *value = waiter->result;
     return 0;
+}
+
+static int wait_for_end(struct filch_task *task, int *value, filch_deadline deadline) {
+    struct filch__waiter waiter;
+    return wait_with(&waiter, (uintptr_t)&waiter, task, value, deadline, NULL);
+}
+
+/* The same with a note, which the task takes out when it ends. */
+static never_inline int wait_noted(struct filch_task *task, int *value, filch_deadline deadline,
+                                   struct filch__circle_note *note) {
+    struct filch__await_noted noted;
+    noted.note = note;
+    return wait_with(&noted.waiter, (uintptr_t)&noted | TASK_END_NOTED, task, value, deadline, note);
 }
 
 /* Nobody in this process can end it. */
@@ -154,15 +174,17 @@ static inline bool is_of_parent(struct filch__worker *worker, struct filch_task 
     return (worker == NULL || worker->runtime != task->runtime) && filch__runtime_is_parents(task->runtime);
 }
 
+/* `note`, which is known where this is inlined: of the wait, or NULL. */
 static force_inline int await_it(struct filch__worker *worker, struct filch_task *task, int *value,
-                                 filch_deadline deadline) {
+                                 filch_deadline deadline, struct filch__circle_note *note) {
     uintptr_t end = load_acquire(&task->end); /* END */
-    if (end == TASK_END_ENDED) return take_result(task, value);
+    if (end == TASK_END_ENDED) return take_result(task, value, note);
     if (unlikely(end != TASK_END_OPEN)) die_of_second_awaiter(task, end);
-    if (worker != NULL && deadline.at_ns == INT64_MAX && run_in_place(worker, task, value)) return 0;
-    return wait_for_end(task, value, deadline);
+    if (worker != NULL && deadline.at_ns == INT64_MAX && run_in_place(worker, task, value, note)) return 0;
+    return note == NULL ? wait_for_end(task, value, deadline) : wait_noted(task, value, deadline, note);
 }
 
+/* The task itself: while there is a note, it is the one that is awaited. */
 static uintptr_t holder(const void *task) {
     return (uintptr_t)task;
 }
@@ -172,7 +194,7 @@ static never_inline int await_rarely(struct filch__worker *worker, struct filch_
                                      filch_deadline deadline) {
     if (filch__cancelled_now()) return -ECANCELED;
     bool waits = load_acquire(&task->end) == TASK_END_OPEN && filch__debug_has(CHECK_CYCLE);
-    if (!waits) return await_it(worker, task, value, deadline);
+    if (!waits) return await_it(worker, task, value, deadline, NULL);
     bool is_child = (uintptr_t)worker->deque.hot.region & REGION_CHILD;
     uintptr_t who = (uintptr_t)filch_self() | (is_child ? REGION_CHILD : 0);
     struct filch__circle_note note = {.who = who,
@@ -183,8 +205,8 @@ static never_inline int await_rarely(struct filch__worker *worker, struct filch_
                                       .cancellable = true,
                                       .may_fail = true};
     if (filch__circle_enter(&note)) return -EDEADLK;
-    int answer = await_it(worker, task, value, deadline);
-    filch__circle_leave(&note);
+    int answer = await_it(worker, task, value, deadline, &note);
+    filch__circle_leave(&note); /* of a wait that was cut short */
     return answer;
 }
 
@@ -193,7 +215,7 @@ static int await(struct filch_task *task, int *value, filch_deadline deadline) {
     if (unlikely(is_of_parent(worker, task))) return -ESHUTDOWN;
     if (unlikely(worker != NULL && region_task(worker->deque.hot.region) == task)) return -EDEADLK;
     if (unlikely(filch__cancelled_or_watched())) return await_rarely(worker, task, value, deadline);
-    return await_it(worker, task, value, deadline);
+    return await_it(worker, task, value, deadline, NULL);
 }
 
 int filch_await(filch_task *task, int *result, filch_deadline deadline) {

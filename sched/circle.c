@@ -39,6 +39,7 @@ static void list(struct filch__circle_note *note) {
 static void unlist(struct filch__circle_note *note) {
     *note->link = note->next;
     if (note->next != NULL) note->next->link = note->link;
+    note->link = NULL;
 }
 
 static const struct filch__circle_note *find(uintptr_t who) {
@@ -155,31 +156,49 @@ static struct filch_runtime *whose(const struct way *way) {
     return NULL;
 }
 
-bool filch__circle_enter(struct filch__circle_note *note) {
+/* What is to be told, and in whose name. */
+struct finding {
     struct filch__complaint complaint;
-    struct filch_runtime *runtime = NULL;
+    struct filch_runtime *runtime; /* NULL: nothing */
+    bool entered;
+    bool fails; /* the call is to fail, and its note has been taken out */
+};
+
+/*
+ * Under the lock. A task's own runtime does not end while it is here. That of another, for a thread that is none, does not
+ * while that task has its note, and it has it until the lock is left: so the runtime is entered before, and then waits,
+ * when it ends, until the thread has told what it found.
+ */
+static void judge(struct finding *finding, const struct way *way, struct filch__circle_note *note) {
+    struct filch_runtime *runtime = whose(way);
+    if (runtime == NULL || !(runtime->debug.checks & CHECK_CYCLE)) return;
+    finding->runtime = runtime;
+    finding->entered = task_of(note->who) == NULL;
+    if (finding->entered) filch__runtime_enter(runtime);
+    compose(&finding->complaint, way, note, runtime);
+    finding->fails = runtime->debug.on_cycle == CYCLE_FAIL && note->may_fail;
+    if (finding->fails) unlist(note);
+}
+
+bool filch__circle_enter(struct filch__circle_note *note) {
+    struct finding finding = {.runtime = NULL};
     struct way way = {.length = 0};
     note->region = filch__here()->region;
     filch__witness_take(&note->witness);
     filch__lock_take(&lock);
     list(note);
-    bool found = find_circle(&way, note);
-    if (found) {
-        runtime = whose(&way);
-        found = runtime != NULL && runtime->debug.checks & CHECK_CYCLE;
-        if (found) compose(&complaint, &way, note, runtime);
-        if (found && runtime->debug.on_cycle == CYCLE_FAIL && note->may_fail) unlist(note);
-    }
+    if (find_circle(&way, note)) judge(&finding, &way, note);
     filch__lock_leave(&lock);
-    if (!found) return false;
-    filch__complaint_send(&complaint);
-    if (runtime->debug.on_cycle == CYCLE_ABORT) abort();
-    return runtime->debug.on_cycle == CYCLE_FAIL && note->may_fail;
+    if (finding.runtime == NULL) return false;
+    filch__complaint_send(&finding.complaint);
+    if (finding.runtime->debug.on_cycle == CYCLE_ABORT) abort();
+    if (finding.entered) filch__runtime_leave(finding.runtime);
+    return finding.fails;
 }
 
 void filch__circle_leave(struct filch__circle_note *note) {
     filch__lock_take(&lock);
-    unlist(note);
+    if (note->link != NULL) unlist(note);
     filch__lock_leave(&lock);
 }
 

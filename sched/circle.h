@@ -9,6 +9,9 @@
  *   - Who has a note does not run the program's code, and so gives nothing away that it holds, from before the search took
  *     the lock until after it has left it. So each "is held by" that was seen at any time of the search holds at its end.
  *   - Hence nobody on the way has got what it waits for, whatever became of its wait, since another is seen to hold it.
+ *   - Of a task that is awaited this is seen by the note itself: the note is taken out before the task's record, by whose
+ *     address the task is known, is given back, and so cannot be meant for a task that has the record later. Whoever gives
+ *     the record back takes it out: the awaiter, or the task at its end, which finds the note by its end word.
  *   - A wait whose deadline has passed, or whose strand is cancelled, may end by itself: there is no circle then.
  *
  * And of each circle the last one to note its wait finds it, since it sees all other notes, and what their writers took they
@@ -47,7 +50,7 @@ struct filch__circle_note {
 /* Before the wait, without a latch. True: this would close a circle, and the caller is to answer -EDEADLK in place of it. */
 bool filch__circle_enter(struct filch__circle_note *note);
 
-/* After a wait that was entered. */
+/* After a wait that was entered, by whoever; what has been taken out already is left alone. */
 void filch__circle_leave(struct filch__circle_note *note);
 
 /* In the child of a fork. */

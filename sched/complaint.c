@@ -9,6 +9,7 @@
 
 #include "alloc/heap.h"
 #include "base/place.h"
+#include "base/utf8.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -45,11 +46,7 @@ void filch__complaint_say(struct filch__complaint *complaint, const char *format
 
 void filch__complaint_name(struct filch__complaint *complaint, const void *task, const char *name) {
     char clean[32];
-    size_t length = strnlen(name, sizeof clean - 1);
-    for (size_t i = 0; i < length; i++) {
-        clean[i] = (unsigned char)name[i] < ' ' || name[i] == '"' || name[i] == '\\' ? '?' : name[i];
-    }
-    clean[length] = '\0';
+    filch__utf8_clean(clean, sizeof clean, name);
     filch__complaint_say(complaint, "task %p \"%s\"", task, clean);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Deadlocks, found by the monitor when all workers have slept for a while: tasks of which each waits for what the next one
- * holds (a mutex, or its end), in a circle. That is certain, whatever else goes on. That all tasks wait, and there is no
+ * holds (a mutex, the writer's side of a lock, or its end), in a circle. That is certain, whatever else goes on. That all tasks wait, and there is no
  * timer, no descriptor and no helper thread, is not, since a thread from outside may come; it is told on demand.
  *
  * A look takes some 100 ns a task, so it is not made too often: after one that has found nothing, not for a second, then

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "sched/circle.h"
 #include "sched/complaint.h"
 #include "sched/foreign.h"
@@ -183,9 +184,11 @@ static int count_forgotten(void *record, void *argument) {
 
 static void tell_kind(struct filch_runtime *runtime, const struct alike *kind) {
     struct filch__complaint complaint;
+    char name[sizeof kind->name];
+    filch__utf8_clean(name, sizeof name, kind->name);
     filch__complaint_begin(&complaint, runtime, "never-awaited");
     filch__complaint_say(&complaint, "%llu task%s \"%s\" ended, neither awaited nor detached; spawned at ",
-                         (unsigned long long)kind->count, kind->count == 1 ? "" : "s", kind->name);
+                         (unsigned long long)kind->count, kind->count == 1 ? "" : "s", name);
     filch__complaint_place(&complaint, kind->spawned_at);
     if (kind->failed > 0) {
         filch__complaint_say(&complaint, "; %llu failed, the last with %d", (unsigned long long)kind->failed,

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/place.h"
+#include "base/utf8.h"
 #include "sched/hog.h"
 #include "sched/quit.h"
 #include "sched/region.h"
@@ -26,30 +29,53 @@ enum {
 
 /* A name, with nothing in it that would end a line or a string. */
 static void say_clean(struct filch__json *out, const char *name) {
-    for (; *name != '\0'; name++) {
-        char letter = (unsigned char)*name < ' ' || *name == '"' || *name == '\\' ? '?' : *name;
-        filch__json_put(out, &letter, 1);
-    }
+    char clean[32];
+    filch__utf8_clean(clean, sizeof clean, name);
+    say(out, "%s", clean);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ workers */
 
 static const char *const rest_names[] = {WORD_WORKER_AWAKE, WORD_WORKER_ASLEEP, WORD_WORKER_RETIRED};
 
-/* What the worker writes by plain stores: a glance, which is only compared and printed. */
-FILCH__UNSEEN static const struct filch_task *runs(const struct filch__worker *worker) {
-    void *word = *(void *const volatile *)&worker->deque.hot.region;
-    return region_is_open(word) ? NULL : (const struct filch_task *)(void *)region_of(word);
+/* What the worker writes by plain stores: a glance. */
+FILCH__UNSEEN static void *region_at_a_glance(const struct filch__worker *worker) {
+    return *(void *const volatile *)&worker->deque.hot.region;
+}
+
+/* What a worker does, at a glance; one that is awake and runs nothing searches, or is about to choose what it runs next. */
+struct doing {
+    uint32_t rests;
+    bool runs;
+    const struct filch_task *task; /* that it runs, if that could be seen; only printed */
+};
+
+/* A region stands on a stack, which may be gone when the worker goes on just now: it is read by means that can fail. */
+static struct doing look_at_worker(const struct filch__worker *worker) {
+    struct doing doing = {.rests = load_relaxed(&worker->rests)};
+    void *word = doing.rests == RESTS_NOT ? region_at_a_glance(worker) : NULL;
+    doing.runs = word != NULL;
+    if (!region_is_open(word)) {
+        doing.task = (const struct filch_task *)(void *)region_of(word);
+        return doing;
+    }
+    struct filch_task *task = NULL;
+    struct iovec to = {&task, sizeof task}, from = {&region_of(word)->task, sizeof task};
+    bool seen = process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)sizeof task;
+    if (seen && region_at_a_glance(worker) == word) doing.task = task;
+    return doing;
 }
 
 static void text_workers(struct filch__json *out, struct filch_runtime *runtime) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
-        uint32_t rest = load_relaxed(&worker->rests);
-        say(out, "  %s %u: %s", i < runtime->worker_count ? "worker" : "spare", i, rest_names[rest]);
-        if (rest == RESTS_ASLEEP && load_relaxed(&worker->polls)) say(out, " in the poller");
-        if (rest == RESTS_NOT && runs(worker) != NULL) say(out, ", runs task %p", (const void *)runs(worker));
+        struct doing doing = look_at_worker(worker);
+        say(out, "  %s %u: %s", i < runtime->worker_count ? "worker" : "spare", i, rest_names[doing.rests]);
+        if (doing.rests == RESTS_ASLEEP && load_relaxed(&worker->polls)) say(out, " in the poller");
+        if (doing.rests == RESTS_NOT && !doing.runs) say(out, ", searches");
+        if (doing.task != NULL) say(out, ", runs task %p", (const void *)doing.task);
+        if (doing.runs && doing.task == NULL) say(out, ", runs a task");
         if (load_relaxed(&worker->blocks)) say(out, ", blocked by its own account");
         say(out, "\n");
     }
@@ -60,10 +86,12 @@ static void json_workers(struct filch__json *out, struct filch_runtime *runtime)
     say(out, "\"workers\":[");
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
+        struct doing doing = look_at_worker(worker);
         say(out, "%s{\"worker\":%u,\"spare\":%s,\"state\":\"%s\",\"polls\":%s", i > 0 ? "," : "", i,
-            i < runtime->worker_count ? "false" : "true", rest_names[load_relaxed(&worker->rests)],
+            i < runtime->worker_count ? "false" : "true", rest_names[doing.rests],
             load_relaxed(&worker->polls) ? "true" : "false");
-        if (runs(worker) != NULL) say(out, ",\"task\":\"%p\"", (const void *)runs(worker));
+        if (doing.rests == RESTS_NOT && !doing.runs) say(out, ",\"searches\":true");
+        if (doing.task != NULL) say(out, ",\"task\":\"%p\"", (const void *)doing.task);
         say(out, "}");
     }
     say(out, "],");
@@ -80,6 +108,24 @@ static const char *state_name(filch_task_state state) {
 /* The name of the task that holds what this one waits for, if it is in the snapshot. */
 static const char *holder_name(const struct filch__snapshot *snapshot, const struct filch__seen *seen) {
     return seen->waits_for == SNAPSHOT_NONE ? "" : snapshot->tasks[seen->waits_for].info.name;
+}
+
+static void text_counts(struct filch__json *out, const struct filch__counts *counts) {
+    if (counts->readers > 0) say(out, ", held by %u reader%s", counts->readers, counts->readers == 1 ? "" : "s");
+    if (counts->reader != NULL) {
+        say(out, "%s task %p \"", counts->readers == 1 ? "," : ", one of them", counts->reader);
+        say_clean(out, counts->reader_name);
+        say(out, "\"");
+    }
+    if (counts->limit > 0) say(out, ", which has %zu permit%s left", counts->permits, counts->permits == 1 ? "" : "s");
+    if (counts->limit > 0 && counts->limit < SIZE_MAX) say(out, " of %zu", counts->limit);
+}
+
+static void json_counts(struct filch__json *out, const struct filch__counts *counts) {
+    if (counts->readers > 0) say(out, ",\"readers\":%u", counts->readers);
+    if (counts->reader != NULL) say(out, ",\"reader\":\"%p\"", counts->reader);
+    if (counts->limit > 0) say(out, ",\"permits\":%zu", counts->permits);
+    if (counts->limit > 0 && counts->limit < SIZE_MAX) say(out, ",\"permits_limit\":%zu", counts->limit);
 }
 
 static void text_task(struct filch__json *out, const struct filch__snapshot *snapshot, const struct filch__seen *seen,
@@ -100,6 +146,7 @@ static void text_task(struct filch__json *out, const struct filch__snapshot *sna
         say_clean(out, holder_name(snapshot, seen));
         say(out, "\"");
     }
+    text_counts(out, &seen->counts);
     filch__place_write(info->spawned_at, place);
     say(out, "%s; spawned at %s\n", info->cancelled ? ", cancelled" : "", place);
     for (uint32_t i = 0; i < seen->depth; i++) {
@@ -112,21 +159,24 @@ static void json_task(struct filch__json *out, const struct filch__snapshot *sna
     const filch_task_info *info = &seen->info;
     char place[PLACE_SIZE];
     (void)snapshot;
-    say(out, "{\"task\":\"%p\",\"name\":\"", (const void *)info->task);
-    say_clean(out, info->name);
+    say(out, "{\"task\":\"%p\",\"name\":", (const void *)info->task);
+    filch__json_string(out, info->name);
     filch__place_write(info->spawned_at, place);
-    say(out, "\",\"count\":%u,\"state\":\"%s\",\"cancelled\":%s,\"spawned_at\":\"%s\"", seen->alike,
-        state_name(info->state), info->cancelled ? "true" : "false", place);
+    say(out, ",\"count\":%u,\"state\":\"%s\",\"cancelled\":%s,\"spawned_at\":", seen->alike, state_name(info->state),
+        info->cancelled ? "true" : "false");
+    filch__json_string(out, place);
     if (seen->scope != NULL) say(out, ",\"scope\":\"%p\",\"opened_by\":\"%p\"", seen->scope, (const void *)seen->host);
     if (info->state == FILCH_TASK_WAITING) {
         say(out, ",\"waits_for\":\"%s\",\"object\":\"%p\",\"waiting_ns\":%lld", info->reason, info->object,
             (long long)info->waiting_ns);
     }
     if (seen->holds != NULL) say(out, ",\"held_by\":\"%p\"", (const void *)seen->holds);
+    json_counts(out, &seen->counts);
     say(out, ",\"backtrace\":[");
     for (uint32_t i = 0; i < seen->depth; i++) {
         filch__place_write(seen->frames[i], place);
-        say(out, "%s\"%s\"", i > 0 ? "," : "", place);
+        if (i > 0) say(out, ",");
+        filch__json_string(out, place);
     }
     say(out, "]}");
 }
@@ -183,17 +233,18 @@ static void text_cycle(struct filch__json *out, const struct filch__snapshot *sn
 static void text_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
     say(out, "filch: runtime %p \"", (void *)runtime);
     say_clean(out, runtime->name);
-    say(out, "\": %u workers, %llu tasks\n", runtime->worker_count,
-        (unsigned long long)(snapshot->count + snapshot->left_out));
+    unsigned long long tasks = snapshot->count + snapshot->left_out;
+    say(out, "\": %u worker%s, %llu task%s\n", runtime->worker_count, runtime->worker_count == 1 ? "" : "s", tasks,
+        tasks == 1 ? "" : "s");
     text_workers(out, runtime);
     text_cycle(out, snapshot);
     text_tree(out, snapshot);
 }
 
 static void json_runtime(struct filch__json *out, struct filch_runtime *runtime, struct filch__snapshot *snapshot) {
-    say(out, "{\"runtime\":\"%p\",\"name\":\"", (void *)runtime);
-    say_clean(out, runtime->name);
-    say(out, "\",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
+    say(out, "{\"runtime\":\"%p\",\"name\":", (void *)runtime);
+    filch__json_string(out, runtime->name);
+    say(out, ",\"left_out\":%llu,", (unsigned long long)snapshot->left_out);
     json_workers(out, runtime);
     say(out, "\"tasks\":[");
     json_list(out, snapshot);

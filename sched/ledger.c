@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hash table under one lock, with an entry for each thing. Locks are found by their owner, who alone leaves them, so
- * that what a task holds at its end is one short chain; the others by their own address.
+ * that what a task holds at its end is one short chain; the others, and locks that are held to read, by their own address.
  */
 #include "sched/ledger.h"
 
@@ -17,7 +17,7 @@
 
 enum { CHAINS = 1024 };
 
-enum kind { HELD_LOCK, MADE_CHANNEL, LOST_VALUES, OPENED_SCOPE };
+enum kind { HELD_LOCK, HELD_TO_READ, MADE_CHANNEL, LOST_VALUES, OPENED_SCOPE };
 
 struct entry {
     struct entry *next;
@@ -42,10 +42,10 @@ static bool runtime_has(struct filch_runtime *runtime, uint32_t checks) {
     return runtime != NULL && (runtime->debug.checks & checks) != 0;
 }
 
-/* Without memory it is not told of, and nothing else. */
-static void add(enum kind kind, const void *key, const struct entry *as) {
+/* Without memory it is not told of, and nothing else: false. */
+static bool add(enum kind kind, const void *key, const struct entry *as) {
     struct entry *entry = filch__heap_get(sizeof *entry, 16);
-    if (entry == NULL) return;
+    if (entry == NULL) return false;
     *entry = *as;
     entry->kind = kind;
     entry->key = key;
@@ -55,10 +55,18 @@ static void add(enum kind kind, const void *key, const struct entry *as) {
     entry->next = *chain;
     *chain = entry;
     filch__lock_leave(&lock);
+    return true;
 }
 
 static void put(struct entry *entry) {
     filch__heap_put(entry, sizeof *entry, 16);
+}
+
+static void put_all(struct entry *list) {
+    for (struct entry *next; list != NULL; list = next) {
+        next = list->next;
+        put(list);
+    }
 }
 
 /* Takes an entry out of the chain of `key`; with `object` NULL, of any object. NULL: there is none. */
@@ -80,7 +88,7 @@ static struct entry *take(enum kind kind, const void *key, const void *object) {
 void filch__ledger_taken(const char *kind, const void *object) {
     struct filch_task *task = filch_self();
     if (task == NULL || !runtime_has(task->runtime, CHECK_HELD)) return;
-    add(HELD_LOCK, task, &(struct entry){.object = object, .what = kind, .runtime = task->runtime});
+    (void)add(HELD_LOCK, task, &(struct entry){.object = object, .what = kind, .runtime = task->runtime});
 }
 
 void filch__ledger_left(const void *object) {
@@ -108,12 +116,53 @@ void filch__ledger_task_ends(struct filch_task *task) {
     }
 }
 
+/* ----------------------------------------------------------------------------------------------------------- readers */
+
+bool filch__ledger_reads(const void *object) {
+    struct filch_task *task = filch_self();
+    if (task == NULL || !runtime_has(task->runtime, CHECK_HELD)) return false;
+    return add(HELD_TO_READ, object, &(struct entry){.object = object, .runtime = task->runtime});
+}
+
+/* The caller's, once; of the last one who reads, all. */
+void filch__ledger_reads_no_more(const void *object, bool last) {
+    const struct filch_task *task = filch_self();
+    struct entry *list = NULL;
+    bool found = false;
+    filch__lock_take(&lock);
+    for (struct entry **link = chain_of(object); *link != NULL && (last || !found);) {
+        struct entry *entry = *link;
+        found = entry->kind == HELD_TO_READ && entry->object == object && (last || entry->witness.task == task);
+        if (!found) {
+            link = &entry->next;
+            continue;
+        }
+        *link = entry->next;
+        entry->next = list;
+        list = entry;
+    }
+    filch__lock_leave(&lock);
+    put_all(list);
+}
+
+bool filch__ledger_reader(const void *object, const void **task, char name[32]) {
+    filch__lock_take(&lock);
+    const struct entry *entry = *chain_of(object);
+    while (entry != NULL && (entry->kind != HELD_TO_READ || entry->object != object)) entry = entry->next;
+    if (entry != NULL) {
+        *task = entry->witness.task;
+        memcpy(name, entry->witness.name, sizeof entry->witness.name);
+    }
+    filch__lock_leave(&lock);
+    return entry != NULL;
+}
+
 /* ---------------------------------------------------------------------------------------------- channels and scopes */
 
 void filch__ledger_made(const void *chan, void (*describe)(const void *chan, struct filch__complaint *complaint)) {
     struct filch_runtime *runtime = filch_runtime_current();
     if (!runtime_has(runtime, CHECK_CHANNELS)) return;
-    add(MADE_CHANNEL, chan, &(struct entry){.object = chan, .runtime = runtime, .describe = describe});
+    (void)add(MADE_CHANNEL, chan, &(struct entry){.object = chan, .runtime = runtime, .describe = describe});
 }
 
 void filch__ledger_destroyed(const void *chan, size_t values) {
@@ -135,7 +184,7 @@ void filch__ledger_destroyed(const void *chan, size_t values) {
 
 void filch__ledger_opened(const void *scope, struct filch_runtime *runtime) {
     if (!runtime_has(runtime, CHECK_AWAITED | CHECK_THREAD)) return;
-    add(OPENED_SCOPE, scope, &(struct entry){.object = scope, .runtime = runtime});
+    (void)add(OPENED_SCOPE, scope, &(struct entry){.object = scope, .runtime = runtime});
 }
 
 void filch__ledger_closed(const void *scope) {
@@ -209,9 +258,9 @@ static void compose(struct filch__complaint *complaint, const struct entry *list
     filch__complaint_frames(complaint, witness->frames, witness->depth);
 }
 
-/* Locks have been told of when their tasks ended. */
+/* Locks have been told of when their tasks ended; of readers only dumps tell. */
 static bool is_told(const struct entry *entry) {
-    if (entry->kind == HELD_LOCK) return false;
+    if (entry->kind == HELD_LOCK || entry->kind == HELD_TO_READ) return false;
     return entry->kind != OPENED_SCOPE || runtime_has(entry->runtime, CHECK_AWAITED);
 }
 
@@ -225,10 +274,7 @@ void filch__ledger_end(struct filch_runtime *runtime) {
         filch__lock_leave(&lock);
         if (list == NULL) return;
         if (told) filch__complaint_send(&complaint);
-        for (struct entry *next; list != NULL; list = next) {
-            next = list->next;
-            put(list);
-        }
+        put_all(list);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/place.h"
+#include "base/utf8.h"
 #include "sched/runtime.h"
 #include "sched/snapshot.h"
 #include "sched/task.h"
@@ -63,10 +64,7 @@ static void describe(const filch_task_info *info, char *text, size_t size) {
 static int report_task(const filch_task_info *info, void *argument) {
     struct report *report = argument;
     char name[sizeof info->name], state[96], place[PLACE_SIZE], line[PLACE_SIZE + 256];
-    memcpy(name, info->name, sizeof name);
-    for (char *letter = name; *letter != '\0'; letter++) {
-        if ((unsigned char)*letter < ' ' || *letter == '"') *letter = '?'; /* a line stays a line */
-    }
+    filch__utf8_clean(name, sizeof name, info->name); /* a line stays a line */
     describe(info, state, sizeof state);
     filch__place_write(info->spawned_at, place);
     int length = snprintf(line, sizeof line, "task %p \"%s\" %s%s, spawned at %s\n", (const void *)info->task, name,

@@ -28,6 +28,7 @@
 #include "base/cpu.h"
 #include "base/futex.h"
 #include "base/tasksan.h"
+#include "base/utf8.h"
 #include "sched/quit.h"
 #include "sched/runtime.h"
 #include "sched/task.h"
@@ -296,7 +297,7 @@ static int parts_init(struct filch_runtime *runtime, uint64_t seed) {
     return answer;
 }
 
-/* What the options, or else the environment, say of a simulation; `*simulation` is one's, or NULL. */
+/* What the options, the environment, or else the caller's being simulated, say of a simulation; `*simulation` is one's, or NULL. */
 static int simulation_of(const filch_options *options, filch_simulation *room, unsigned *workers,
                          const filch_simulation **simulation) {
     *simulation = options->simulation;
@@ -306,7 +307,9 @@ static int simulation_of(const filch_options *options, filch_simulation *room, u
     } else {
         bool asked = false;
         int error = filch__sim_from_environment(room, workers, &asked);
-        if (error != 0 || !asked) return error;
+        if (error != 0) return error;
+        if (!asked && !filch__sim_is_mine()) return 0;
+        if (!asked) *room = (filch_simulation){.quiet = true}; /* it joins the one that there is */
     }
     *simulation = room;
     if (*workers == 0) *workers = SIMULATED_WORKERS;
@@ -325,7 +328,8 @@ static void fill_debug(struct filch_runtime *runtime, const filch_options *optio
 
 static void fill(struct filch_runtime *runtime, const filch_options *options, unsigned workers,
                  const filch_simulation *simulation) {
-    snprintf(runtime->name, sizeof runtime->name, "%s", options->name == NULL ? "filch" : options->name);
+    const char *name = options->name == NULL ? "filch" : options->name;
+    snprintf(runtime->name, sizeof runtime->name, "%.*s", (int)filch__utf8_cut(name, sizeof runtime->name - 1), name);
     runtime->simulated = simulation != NULL;
     runtime->task_flags = runtime->simulated ? TASK_SIMULATED : 0;
     fill_debug(runtime, options);
@@ -462,9 +466,19 @@ int filch_runtime_destroy(filch_runtime *runtime) {
 
 /* ------------------------------------------------------------------------------------------------------ running */
 
+static int refuse_task(const filch_options *options) {
+    const filch_simulation *simulation = options == NULL ? NULL : options->simulation;
+    if (simulation != NULL && !simulation->quiet) {
+        dprintf(STDERR_FILENO,
+                "filch: simulation: filch_run would keep the worker of the task that calls it: -EDEADLK; "
+                "filch_runtime_create does not\n");
+    }
+    return -EDEADLK;
+}
+
 int filch_run(filch_fn *fn, void *arg, const filch_options *options) {
     if (fn == NULL) return -EINVAL;
-    if (filch__worker_current() != NULL) return -EDEADLK;
+    if (filch__worker_current() != NULL) return refuse_task(options);
     filch_runtime *runtime;
     int answer = filch_runtime_create(&runtime, options);
     if (answer != 0) return answer;

@@ -18,10 +18,11 @@ enum {
     STACK_SIZE = 256 << 10, /* of a simulated thread: it holds what a thread's own would */
     CHANGES_DEFAULT = 3,
     CHANGES_MAX = 16,
-    READING_NS = 10,  /* what it takes to read the clock */
-    POINT_NS = 20,    /* and to come to a point */
-    PCT_STEPS = 2000, /* within so many points from the start the priorities change */
-    RUNTIMES_KEPT = 8 /* by a row: a program may have several, of several sizes */
+    READING_NS = 10,   /* what it takes to read the clock */
+    POINT_NS = 20,     /* and to come to a point */
+    PASS_NS = 1000000, /* and, at most, to look again where nobody else can go on */
+    PCT_STEPS = 2000,  /* within so many points from the start the priorities change */
+    RUNTIMES_KEPT = 8  /* by a row: a program may have several, of several sizes */
 };
 
 #define STEPS_MAX_DEFAULT 100000000u
@@ -52,6 +53,7 @@ struct simulation {
     unsigned runtimes;
     struct filch__random random;
     int64_t now_ns;
+    int64_t due_ns; /* no thread that sleeps is due before that */
     uint64_t steps, hash;
     uint64_t changes[CHANGES_MAX]; /* the points at which the one that runs falls behind all others */
     uint64_t lowest;               /* the last priority given by such a fall */
@@ -85,6 +87,14 @@ static ATOMIC(uintptr_t) host_thread;
 
 static bool is_mine(void) {
     return load_relaxed(&host_thread) == (uintptr_t)pthread_self();
+}
+
+bool filch__sim_is_mine(void) {
+    return is_mine();
+}
+
+bool filch__sim_is_over(void) {
+    return simulation == NULL;
 }
 
 static bool is_my_row(void) {
@@ -168,8 +178,12 @@ static void change_priority(void) {
     }
 }
 
+static void wake_due(void);
+
+/* Who is due can go on, also while others do: one of them may be looking again and again for what he will do. */
 static void step(void) {
     simulation->now_ns += POINT_NS;
+    if (simulation->due_ns <= simulation->now_ns) wake_due();
     if (++simulation->steps > simulation->asked.steps_max) {
         filch__die("simulation: seed %llu has come to more than %llu points: an endless loop?",
                    (unsigned long long)simulation->asked.seed, (unsigned long long)simulation->asked.steps_max);
@@ -213,6 +227,15 @@ static void wake_due(void) {
         thread->timed_out = true;
         thread->state = THREAD_RUNS;
     }
+    simulation->due_ns = earliest();
+}
+
+void filch__sim_pass(int64_t until_ns) {
+    if (count_runnable() > 1) return;
+    int64_t due_ns = earliest(), at_ns = due_ns < until_ns ? due_ns : until_ns;
+    if (at_ns == INT64_MAX) return;
+    if (at_ns > simulation->now_ns + PASS_NS) at_ns = simulation->now_ns + PASS_NS;
+    if (at_ns > simulation->now_ns) simulation->now_ns = at_ns;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- deadlock */
@@ -271,6 +294,7 @@ static bool futex_wait(uint32_t *word, uint32_t expected, int64_t until_ns) {
     }
     self->word = word;
     self->until_ns = until_ns;
+    if (until_ns < simulation->due_ns) simulation->due_ns = until_ns;
     self->timed_out = false;
     self->state = THREAD_SLEEPS;
     leave();
@@ -498,6 +522,7 @@ static void prepare(const filch_simulation *asked) {
     simulation->hash = 0xcbf29ce484222325u;
     simulation->lowest = (uint64_t)1 << 61;
     simulation->now_ns = START_NS;
+    simulation->due_ns = INT64_MAX;
     store_relaxed(&host_thread, (uintptr_t)pthread_self());
     describe_host(&simulation->host_fiber);
     simulation->host = (struct thread){.fiber = &simulation->host_fiber, .until_ns = INT64_MAX};
@@ -542,7 +567,14 @@ static void row_unmake(void) {
     row_free();
 }
 
+/* A task of a runtime that is not simulated. */
+static bool is_real_task(void) {
+    struct filch__worker *worker = filch__worker_current();
+    return worker != NULL && !worker->simulated;
+}
+
 int filch__sim_row_begin(void) {
+    if (is_real_task()) return -EDEADLK;
     return exchange_seq_cst(&taken, 1) == 0 ? row_make(true) : -EBUSY;
 }
 
@@ -569,12 +601,21 @@ bool filch__sim_keep_runtime(struct filch_runtime *runtime) {
     return true;
 }
 
+static int refuse(const filch_simulation *asked, int answer, const char *line) {
+    if (!asked->quiet) dprintf(STDERR_FILENO, "filch: simulation: %s\n", line);
+    return answer;
+}
+
 int filch__sim_begin(const filch_simulation *asked) {
+    if (is_real_task()) {
+        return refuse(asked, -EDEADLK,
+                      "a task of a runtime that is not simulated can make none that is; a thread can: -EDEADLK");
+    }
     if (exchange_seq_cst(&taken, 1) == 0) {
         int answer = row_make(false);
         if (answer != 0) return answer;
     } else if (!is_my_row()) {
-        return -EBUSY;
+        return refuse(asked, -EBUSY, "another thread has one: -EBUSY");
     } else if (simulation != NULL) {
         simulation->runtimes++;
         return 0;

@@ -19,8 +19,8 @@ struct filch__worker;
 
 /*
  * From here on the calling thread's simulations follow one another in a row, until it says that the row ends. What takes
- * long to make is kept from one for the next, and has no part in a schedule (sched/stock.h). 0, -ENOMEM, or
- * -EBUSY: somebody else has a simulation, or it is within one.
+ * long to make is kept from one for the next, and has no part in a schedule (sched/stock.h). 0, -ENOMEM, -EBUSY:
+ * somebody else has a simulation, or it is within one; or -EDEADLK, as filch__sim_begin.
  */
 int filch__sim_row_begin(void);
 void filch__sim_row_end(void);
@@ -34,9 +34,13 @@ bool filch__sim_keep_runtime(struct filch_runtime *runtime);
 /* The words FILCH_SIM=... of the environment, or NULL: none. -EINVAL where they cannot be read. */
 int filch__sim_from_environment(filch_simulation *simulation, unsigned *workers, bool *asked);
 
+/* Whether the calling thread is simulated, or the host: then what it makes is simulated, too. */
+bool filch__sim_is_mine(void);
+
 /*
- * Another simulated runtime begins: with the first, the simulation, and the caller becomes its host. 0, -ENOMEM, or
- * -EBUSY: there is one, and the caller is not of it.
+ * Another simulated runtime begins: with the first, the simulation, and the caller becomes its host. 0, -ENOMEM, -EBUSY:
+ * there is one, and the caller is not of it; or -EDEADLK: the caller is a task of a runtime that is not simulated. As the
+ * host its worker would have to run the others whenever the task waits; but then it runs its own tasks.
  */
 int filch__sim_begin(const filch_simulation *simulation);
 
@@ -55,11 +59,20 @@ void filch__sim_point(void);
 /* The same, where the caller has nothing to do but wait for others. */
 void filch__sim_yield(void);
 
+/*
+ * The caller has nothing to do but to look again. Where no other thread can go on, the clock does, up to the next deadline of
+ * a thread or to `until_ns`, which are awaited by looking; but by a millisecond at the most, for who looks at the clock.
+ */
+void filch__sim_pass(int64_t until_ns);
+
 /* A number below `count`, and part of the schedule. */
 uint32_t filch__sim_choose(uint32_t count);
 
 /* Tells, once in a simulation, that there is no `what` in it. */
 void filch__sim_refuse(const char *what);
+
+/* By the thread of a row, between two of its simulations: whether what the last one had made has ended. */
+bool filch__sim_is_over(void);
 
 /* Whether all were found to wait for ever. Then all is cancelled. */
 bool filch__sim_is_stuck(void);

@@ -59,6 +59,14 @@ static void tell(const filch_simulation *simulation, unsigned workers, int resul
             (unsigned long long)simulation->seed, workers, policy);
 }
 
+static void refuse(const filch_explore_options *options, int answer) {
+    if (options->quiet) return;
+    dprintf(STDERR_FILENO, "filch: explore: %s: %s\n",
+            answer == -EBUSY ? "there is a simulation already"
+                             : "by a task of a runtime that is not simulated; a thread can",
+            answer == -EBUSY ? "-EBUSY" : "-EDEADLK");
+}
+
 static bool options_are_valid(const filch_explore_options *options) {
     return options->workers <= FILCH_WORKERS_MAX && options->duration_ns >= 0 &&
            (unsigned)options->policy <= FILCH_PCT && options->changes <= 16;
@@ -72,6 +80,7 @@ int filch_explore(filch_fn *fn, void *arg, const filch_explore_options *options,
     *explored = (filch_explored){0};
     if (fn == NULL || !options_are_valid(options)) return -EINVAL;
     int result = filch__sim_row_begin();
+    if (result == -EBUSY || result == -EDEADLK) refuse(options, result);
     if (result != 0) return result;
     struct seen *seen = filch__heap_get(sizeof *seen, 64);
     if (seen == NULL) {
@@ -90,6 +99,10 @@ int filch_explore(filch_fn *fn, void *arg, const filch_explore_options *options,
         simulation.steps = &steps;
         filch_options run = {.workers = workers, .stack_size = options->stack_size, .simulation = &simulation};
         result = filch_run(fn, arg, &run);
+        if (!filch__sim_is_over()) {
+            filch__die("explore: seed %llu has left a runtime, which it made and is to destroy",
+                       (unsigned long long)seed);
+        }
         explored->seeds++;
         explored->steps += steps;
         explored->hash = hash;

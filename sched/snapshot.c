@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <filch/mutex.h>
+#include <filch/rwlock.h>
 #include <filch/scope.h>
+#include <filch/sem.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
 #include "context/context.h"
+#include "sched/ledger.h"
 #include "sched/runtime.h"
 
 enum {
@@ -105,19 +108,60 @@ static void look_at_stack(struct filch__waiter *waiter, struct filch__seen *seen
 
 /* ---------------------------------------------------------------------------------------------------- who holds what */
 
-/* The task that an owner's word (sync/owner.h) names: not a thread. */
-static const struct filch_task *task_of_owner(uintptr_t word) {
-    enum { LOOK = 1, CHILD = 2, THREAD = 4 };
-    return word & THREAD ? NULL : (const struct filch_task *)(word & ~(uintptr_t)(LOOK | CHILD));
+/* What others change under a latch, which is not taken here: a glance. */
+FILCH__UNSEEN static uintptr_t writer_at_a_glance(const filch_rwlock *lock) {
+    return *(const volatile uintptr_t *)&lock->filch__writer;
 }
 
-/* Of a task that waits, and does not go on meanwhile: so what it waits at is there. */
-static const struct filch_task *holder(const filch_task_info *info) {
-    if (info->object == NULL) return NULL;
-    if (strcmp(info->reason, "await") == 0) return info->object;
-    if (strcmp(info->reason, "mutex") != 0) return NULL;
+FILCH__UNSEEN static uint32_t readers_at_a_glance(const filch_rwlock *lock) {
+    return *(const volatile uint32_t *)&lock->filch__reading & INT32_MAX; /* without the flag */
+}
+
+static bool is_rwlock(const filch_task_info *info) {
+    return strncmp(info->reason, "rwlock", sizeof "rwlock" - 1) == 0;
+}
+
+/* As in sync/owner.h. */
+enum { OWNER_LOOK = 1, OWNER_CHILD = 2, OWNER_THREAD = 4 };
+
+/* An owner's word: of a mutex, or of who writes. 0: it is neither, or nobody. */
+static uintptr_t owner(const filch_task_info *info) {
+    if (is_rwlock(info)) return writer_at_a_glance(info->object);
+    if (strcmp(info->reason, "mutex") != 0) return 0;
     const filch_mutex *mutex = info->object;
-    return task_of_owner(load_relaxed((ATOMIC(uintptr_t) *)(uintptr_t)&mutex->filch__word)); /* a glance */
+    return load_relaxed((ATOMIC(uintptr_t) *)(uintptr_t)&mutex->filch__word); /* a glance */
+}
+
+/*
+ * Of a task that waits, and does not go on meanwhile: so what it waits at is there. It may have been given that just now,
+ * and then waits for nobody.
+ */
+static void look_at_holder(struct filch__seen *seen) {
+    const filch_task_info *info = &seen->info;
+    if (info->object == NULL) return;
+    if (strcmp(info->reason, "await") == 0) {
+        seen->holds = info->object;
+        return;
+    }
+    uintptr_t word = owner(info);
+    if (word & OWNER_THREAD) return;
+    seen->holds = (const struct filch_task *)(word & ~(uintptr_t)(OWNER_LOOK | OWNER_CHILD));
+    seen->by_child = word & OWNER_CHILD;
+    if (seen->holds == info->task && !seen->by_child) seen->holds = NULL;
+}
+
+/* Likewise. */
+static void count(const filch_task_info *info, struct filch__counts *counts) {
+    if (info->object == NULL) return;
+    if (is_rwlock(info)) {
+        counts->readers = readers_at_a_glance(info->object);
+        if (counts->readers == 0 || !filch__debug_has(CHECK_HELD)) return;
+        (void)filch__ledger_reader(info->object, &counts->reader, counts->reader_name);
+    } else if (strcmp(info->reason, "semaphore") == 0) {
+        const filch_sem *sem = info->object;
+        counts->permits = load_relaxed((ATOMIC(size_t) *)(uintptr_t)&sem->filch__value); /* a glance */
+        counts->limit = sem->filch__limit;
+    }
 }
 
 struct look {
@@ -127,7 +171,8 @@ struct look {
 
 static void look_closely(struct filch__waiter *waiter, void *argument) {
     struct look *look = argument;
-    look->seen->holds = holder(&look->seen->info);
+    look_at_holder(look->seen);
+    count(&look->seen->info, &look->seen->counts);
     if (look->snapshot->backtraces) look_at_stack(waiter, look->seen);
 }
 
@@ -283,7 +328,7 @@ uint32_t filch__snapshot_cycle(const struct filch__snapshot *snapshot, uint32_t 
     for (uint32_t i = 0; i < snapshot->count; i++) {
         uint32_t at = i, length = 0;
         do {
-            at = snapshot->tasks[at].waits_for;
+            at = snapshot->tasks[at].by_child ? SNAPSHOT_NONE : snapshot->tasks[at].waits_for;
             length++;
         } while (at != SNAPSHOT_NONE && at != i && length <= snapshot->count && length <= 1000);
         if (at != i) continue;

@@ -16,13 +16,24 @@ enum { SNAPSHOT_FRAMES = 24 };
 
 #define SNAPSHOT_NONE UINT32_MAX
 
+/* What a lock or semaphore is held by that a task waits at, beyond `holds`: nobody in particular. */
+struct filch__counts {
+    uint32_t readers;
+    const void *reader; /* one of them, if it is known: in debug mode. It may have ended */
+    char reader_name[32];
+    size_t permits, limit; /* that are left; 0: it is no semaphore */
+};
+
 /* A task as it was. */
 struct filch__seen {
     filch_task_info info;
-    const void *scope;              /* that it was spawned into, or NULL */
-    const struct filch_task *host;  /* the task that has opened that, or NULL */
-    const struct filch_task *holds; /* what it waits for: the task that holds the mutex, or that it awaits; or NULL */
-    uint32_t depth;                 /* of the backtrace */
+    const void *scope;             /* that it was spawned into, or NULL */
+    const struct filch_task *host; /* the task that has opened that, or NULL */
+    const struct filch_task
+        *holds;    /* what it waits for: the task that holds or writes it, or that it awaits; or NULL */
+    bool by_child; /* a forked call of that task holds it, and goes on by itself: no circle */
+    struct filch__counts counts;
+    uint32_t depth; /* of the backtrace */
     void *frames[SNAPSHOT_FRAMES];
 
     /* indices; SNAPSHOT_NONE: none */

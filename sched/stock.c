@@ -46,5 +46,6 @@ bool filch__stock_renew(struct filch__stock *stock) {
         if (stock->workers[i].timers.count != 0) return false; /* of a scope that nobody has closed */
         clear(&stock->workers[i]);
     }
+    filch__stack_pool_renew(&stock->stacks);
     return filch__slab_depot_is_whole(&stock->tasks) && filch__slab_depot_is_whole(&stock->extras);
 }

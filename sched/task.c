@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/utf8.h"
+#include "sched/circle.h"
 #include "sched/probe.h"
 #include "sched/region.h"
 #include "sched/runtime.h"
@@ -106,7 +108,8 @@ static int extra_fill(struct filch_task *task, const filch_task_options *options
     if (extra == NULL) return -ENOMEM;
     filch__latch_take(&extra->latch);
     if (options != NULL && options->name != NULL) {
-        memcpy(extra->name, options->name, strnlen(options->name, sizeof extra->name - 1)); /* the rest is zero */
+        memcpy(extra->name, options->name,
+               filch__utf8_cut(options->name, sizeof extra->name - 1)); /* the rest is zero */
     }
     if (options != NULL && options->stack_size != 0) extra->stack_class = filch__stack_class(options->stack_size);
     store_relaxed(&extra->scope, scope);
@@ -227,10 +230,23 @@ void filch__task_count_completed(void) {
     store_release(&worker->completed, worker->completed + 1); /* QUIET */
 }
 
+/* Apart, so that its registers are not saved where a plain waiter is granted. */
+static never_inline void end_noted(struct filch_task *task, struct filch__await_noted *noted, int result) {
+    filch__circle_leave(noted->note);
+    filch__task_put(task);
+    edge_set(&noted->waiter); /* END */
+    filch__grant(&noted->waiter, result);
+}
+
 /* With a waiter, too: the awaiter may go on when this runtime is no more. */
 static void end_rare(struct filch_task *task, uintptr_t end, int result) {
-    if (end & TASK_END_SET) {
-        filch__await_ended((struct filch__await_one *)(end & ~(uintptr_t)TASK_END_BITS));
+    if (unlikely(end & (TASK_END_SET | TASK_END_NOTED))) {
+        void *awaiter = (void *)(end & ~(uintptr_t)TASK_END_BITS);
+        if (end & TASK_END_SET) {
+            filch__await_ended(awaiter);
+        } else {
+            end_noted(task, awaiter, result);
+        }
         return;
     }
     filch__task_put(task);
@@ -279,14 +295,31 @@ filch_task *filch_self(void) {
 
 /* ------------------------------------------------------------------------------------------------ yield and sleep */
 
+/* Of a simulation, it is the others' turn: else who looks again and again for what they do would never see it. */
+static void yield_thread(void) {
+    if (likely(!filch__sim_is_mine())) {
+        sched_yield();
+    } else {
+        filch__sim_yield();
+        filch__sim_pass(INT64_MAX);
+        filch__sim_point();
+    }
+}
+
+static never_inline void *next_in_simulation(struct filch__worker *worker) {
+    filch__sim_yield();
+    void *item = filch__worker_next(worker);
+    if (item == NULL) filch__sim_pass(filch__timers_earliest(&worker->timers));
+    return item;
+}
+
 void filch_yield(void) {
     struct filch__worker *worker = filch__worker_current();
     if (unlikely(worker == NULL)) {
-        sched_yield();
+        yield_thread();
         return;
     }
-    if (unlikely(worker->simulated)) filch__sim_yield();
-    void *item = filch__worker_next(worker);
+    void *item = unlikely(worker->simulated) ? next_in_simulation(worker) : filch__worker_next(worker);
     if (item == NULL && likely(!load_relaxed(&worker->dismissed))) return;
     struct filch__waiter waiter;
     waiter.runtime = worker->runtime;

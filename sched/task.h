@@ -6,6 +6,7 @@
  * The end word says who the record belongs to when the task has ended:
  *   OPEN         the handle is out, nobody waits              -> DETACHED, ENDED, or a waiter
  *   a waiter     whoever holds the handle waits               -> ENDED, or OPEN again when it is cut short
+ *   NOTED, a.    likewise, and has noted that: sched/circle.h -> ENDED, or OPEN again
  *   SET, address whoever holds the handle waits for several   -> ENDED, or OPEN again
  *   IN_PLACE, a. whoever holds the handle calls it in place   (last)
  *   DETACHED     the handle was given up; the task frees it   (last)
@@ -22,7 +23,9 @@
 
 #include "base/atomic.h"
 #include "base/latch.h"
+#include "sched/park.h"
 
+struct filch__circle_note;
 struct filch__locals;
 struct filch__worker;
 struct filch_scope;
@@ -33,6 +36,7 @@ enum {
     TASK_END_ENDED = 1,
     TASK_END_DETACHED = 2,
     TASK_END_GONE = 3,
+    TASK_END_NOTED = 4,     /* in an address: of a struct filch__await_noted */
     TASK_END_SET = 8,       /* in an address: of a struct filch__await_one */
     TASK_END_IN_PLACE = 16, /* in an address: of the task that calls this one in place, and waits for it */
     TASK_END_BITS = 31,
@@ -128,6 +132,12 @@ void filch__task_count_completed(void);
  * called. Returns its result. The worker may be another afterwards.
  */
 int filch__task_call(struct filch__worker *worker, struct filch_task *task);
+
+/* Who awaits a task in debug mode. The task takes the note out when it ends, before its record is given back. */
+struct filch__await_noted {
+    struct filch__waiter waiter;
+    struct filch__circle_note *note;
+};
 
 /* One of the tasks that are awaited together: sched/await.c. */
 struct filch__await_one;

@@ -9,7 +9,6 @@
 
 #include "alloc/alloc.h"
 #include "base/clock.h"
-#include "base/lock.h"
 #include "base/place.h"
 #include "base/stand_in.h"
 #include "base/tasksan.h"
@@ -23,7 +22,7 @@ enum {
     EVENTS_MIN = 64,
 };
 
-static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER}; /* over starting, stopping, and adding workers */
+struct filch__lock filch__trace_lock = {PTHREAD_MUTEX_INITIALIZER};
 
 /* ------------------------------------------------------------------------------------------------------------- time */
 
@@ -46,10 +45,19 @@ static force_inline uint64_t stamp(const struct filch__trace_ring *ring) {
     return likely(ring->clock == TRACE_TICKS) ? filch__ticks_now() : slow_stamp(ring);
 }
 
+/* As all_done() in sched/runtime.c counts them. relaxed: where the runtime is at rest it is exact, else about that. */
+static int64_t count_tasks(struct filch_runtime *runtime) {
+    uint64_t completed = 0, spawned = 0;
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) completed += load_relaxed(&filch__runtime_worker(runtime, i)->completed);
+    for (unsigned i = 0; i < known; i++) spawned += load_relaxed(&filch__runtime_worker(runtime, i)->spawned);
+    return (int64_t)(spawned + load_relaxed(&runtime->spawned_outside) - completed);
+}
+
 struct filch__trace_time filch__trace_now(const struct filch__trace *trace) {
     int64_t ns = trace->clock == TRACE_SIMULATED ? simulated_now() : filch__clock_now();
     uint64_t now = trace->clock == TRACE_TICKS ? filch__ticks_now() : (uint64_t)ns;
-    return (struct filch__trace_time){now, ns};
+    return (struct filch__trace_time){now, ns, count_tasks(trace->runtime)};
 }
 
 /* -------------------------------------------------------------------------------------------------------------- put */
@@ -259,7 +267,14 @@ static unsigned events_asked(const filch_trace_options *options, const struct fi
 
 /* Empties the ring. What its writer puts just now may stay in it; but it is from before the start, and left out. */
 static void empty(struct filch__trace_ring *ring) {
-    ring->from = load_acquire(&ring->count);
+    store_release(&ring->from, load_acquire(&ring->count)); /* FROM */
+}
+
+/* relaxed: who reads it has the lock, too, or takes what there is. */
+static void note_time(struct filch__trace_time *noted, struct filch__trace_time time) {
+    store_relaxed(&noted->stamp, time.stamp);
+    store_relaxed(&noted->ns, time.ns);
+    store_relaxed(&noted->tasks, time.tasks);
 }
 
 /* Under the lock: each worker that has a ring is shown it, or none. */
@@ -287,7 +302,7 @@ static int start(struct filch_runtime *runtime, const filch_trace_options *optio
     for (unsigned i = 0; i < trace->ring_count; i++) {
         if (load_relaxed(&trace->rings[i]) != NULL) empty(trace->rings[i]);
     }
-    trace->started = filch__trace_now(trace);
+    note_time(&trace->started, filch__trace_now(trace));
     show_rings(trace, true);
     return 0;
 }
@@ -295,38 +310,38 @@ static int start(struct filch_runtime *runtime, const filch_trace_options *optio
 int filch_trace_start(filch_runtime *runtime, const filch_trace_options *options) {
     if (runtime == NULL) return -EINVAL;
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
-    filch__lock_take(&lock);
+    filch__lock_take(&filch__trace_lock);
     int answer = start(runtime, options);
-    filch__lock_leave(&lock);
+    filch__lock_leave(&filch__trace_lock);
     return answer;
 }
 
 int filch_trace_stop(filch_runtime *runtime) {
     if (runtime == NULL) return -EINVAL;
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
-    filch__lock_take(&lock);
+    filch__lock_take(&filch__trace_lock);
     struct filch__trace *trace = load_relaxed(&runtime->trace); /* written under the lock */
     int answer = trace != NULL && load_relaxed(&trace->on) ? 0 : -EALREADY;
     if (answer == 0) {
         show_rings(trace, false);
-        trace->stopped = filch__trace_now(trace);
+        note_time(&trace->stopped, filch__trace_now(trace));
     }
-    filch__lock_leave(&lock);
+    filch__lock_leave(&filch__trace_lock);
     return answer;
 }
 
 void filch__trace_add_worker(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
-    filch__lock_take(&lock);
+    filch__lock_take(&filch__trace_lock);
     struct filch__trace *trace = load_relaxed(&runtime->trace); /* written under the lock */
     if (trace != NULL && ring_for(trace, worker) && load_relaxed(&trace->on)) {
         store_release(&worker->deque.hot.trace, load_relaxed(&trace->rings[worker->index])); /* MADE */
     }
-    filch__lock_leave(&lock);
+    filch__lock_leave(&filch__trace_lock);
 }
 
 void filch__trace_forget(void) {
-    filch__lock_init(&lock); /* whoever had it */
+    filch__lock_init(&filch__trace_lock); /* whoever had it */
 }
 
 void filch__trace_fini(struct filch_runtime *runtime) {
@@ -337,15 +352,20 @@ void filch__trace_fini(struct filch_runtime *runtime) {
 
 /* -------------------------------------------------------------------------------------------------------------- dump */
 
+int filch__trace_take_locked(struct filch__trace_copy *copy, struct filch__trace *trace) {
+    filch__lock_take(&filch__trace_lock);
+    int answer = filch__trace_take(copy, trace);
+    filch__lock_leave(&filch__trace_lock);
+    return answer;
+}
+
 int filch_trace_dump(filch_runtime *runtime, int fd) {
     if (runtime == NULL) return -EINVAL;
     if (filch__runtime_is_parents(runtime)) return -ESHUTDOWN;
     struct filch__trace *trace = load_acquire(&runtime->trace); /* MADE */
     if (trace == NULL) return -ENODATA;
     struct filch__trace_copy copy;
-    filch__lock_take(&lock); /* no start meanwhile */
-    int answer = filch__trace_take(&copy, trace);
-    filch__lock_leave(&lock);
+    int answer = filch__trace_take_locked(&copy, trace);
     if (answer != 0) return answer;
     answer = filch__trace_write(&copy, fd, filch__place_write);
     filch__trace_drop(&copy);

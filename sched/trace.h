@@ -19,10 +19,19 @@
  * If a reader has seen a word of a later event in a slot, then, by that word's store and load, it sees a `count` of at least
  * that event's index, and throws the slot's content away.
  *
+ * filch__trace_lock is over the starting and stopping of traces, over `from` and the times of that, and over the making of
+ * rings. Who copies has it while he copies, and not while he writes: so a copy is of one start. It is taken by
+ * filch_trace_dump and at the process's exit, when other threads go on as before; not when a runtime has ended, since
+ * nobody knows of it any more; and not in a crash, whose thread, or another that stands still by now, may be the one that
+ * has it. So who copies reads each thing under the lock once, and goes by what he has read: in a crash it may be
+ * half of one start and half of the next, and then times are wrong, and events of before are in the picture, but no index
+ * is out of its ring. In the child of a fork the lock is made anew: the thread that had it is not there.
+ *
  * Edges
  *   MADE    a ring: hot.trace, or the runtime's trace (release)  ->  put (acquire)     carries the ring
  *   EVENT   put: count (release)                                 ->  copy (acquire)    carries the words before it
  *   OVER    put: a word (release)                                ->  copy (acquire)    carries the count before it
+ *   FROM    a start: `from` (release)                            ->  copy (acquire)    carries the count that it was
  *   LABEL   sched/trace_label.c
  */
 #ifndef FILCH_SCHED_TRACE_H
@@ -36,6 +45,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/latch.h"
+#include "base/lock.h"
 
 struct filch_runtime;
 struct filch_task;
@@ -82,17 +92,20 @@ struct filch__trace_ring {
     struct filch__trace *trace;
     enum trace_clock clock;
     uint64_t mask;
-    uint64_t from; /* the index of the first event since the start; under the lock of traces */
+
+    /* written under the lock of traces; read there, or in a crash */
+    ATOMIC(uint64_t) from; /* the index of the first event since the start. FROM */
 
     /* the ring's writer writes, any thread reads */
     ATOMIC(uint64_t) count cache_aligned;
     ATOMIC(uint64_t) words[] cache_aligned;
 };
 
-/* A point in time by both clocks. */
+/* A point in time by both clocks, and how many tasks there were about then. */
 struct filch__trace_time {
-    uint64_t stamp; /* as events have it */
-    int64_t ns;
+    ATOMIC(uint64_t) stamp; /* as events have it */
+    ATOMIC(int64_t) ns;
+    ATOMIC(int64_t) tasks;
 };
 
 struct filch__trace {
@@ -103,7 +116,7 @@ struct filch__trace {
     unsigned ring_count; /* how many workers there may be */
     char path[512];      /* of the file that FILCH_TRACE asks for, or "" */
 
-    /* under the lock of traces */
+    /* written under the lock of traces; read there, or in a crash */
     struct filch__trace_time started, stopped; /* stopped: only while it is not on */
 
     ATOMIC(uint32_t) on; /* 1: written under the lock of traces */
@@ -208,6 +221,7 @@ struct filch__trace_copy {
     struct filch__trace_row *rows;
     unsigned row_count;
     struct filch__trace_time started;
+    int64_t end_tasks; /* how many there were at its end */
     uint64_t count, lost, end_ns;
 
     /* inside */
@@ -217,14 +231,20 @@ struct filch__trace_copy {
 };
 
 /*
- * Copies all rings into memory of mmap(2), also in a signal handler. Nobody starts the trace meanwhile. 0 or -ENOMEM.
- * `copy` is for filch__trace_drop.
+ * Copies all rings into memory of mmap(2), also in a signal handler. Under the lock, or in a crash, or when nobody knows of
+ * the runtime any more. 0 or -ENOMEM. `copy` is for filch__trace_drop.
  */
 int filch__trace_take(struct filch__trace_copy *copy, struct filch__trace *trace);
 void filch__trace_drop(struct filch__trace_copy *copy);
 
 /* The next event in the order of time, and its row; NULL: there is none. */
 const struct filch__trace_event *filch__trace_next(struct filch__trace_copy *copy, struct filch__trace_row **row);
+
+/* Over all traces: see above. */
+extern struct filch__lock filch__trace_lock;
+
+/* As filch__trace_take, under the lock, which the caller does not have. */
+int filch__trace_take_locked(struct filch__trace_copy *copy, struct filch__trace *trace);
 
 /* Now, by the trace's clock. Simulated time does not move by that. */
 struct filch__trace_time filch__trace_now(const struct filch__trace *trace);

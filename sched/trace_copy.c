@@ -36,14 +36,15 @@ static uint64_t first_whole(const struct filch__trace_ring *ring, uint64_t from,
 }
 
 static void copy_ring(struct filch__trace_row *row, const struct filch__trace_ring *ring, const struct scale *scale) {
-    uint64_t count = load_acquire(&ring->count), from = first_kept(ring, ring->from, count); /* EVENT */
+    uint64_t start = load_acquire(&ring->from); /* FROM: so `count` is not less */
+    uint64_t count = load_acquire(&ring->count), from = first_kept(ring, start, count); /* EVENT */
     for (uint64_t index = from; index < count; index++) {
         const uint64_t *words = &ring->words[(index & ring->mask) * TRACE_WORDS];
         for (int i = 0; i < TRACE_WORDS; i++) row->events[index - from].words[i] = load_acquire(&words[i]); /* OVER */
     }
     uint64_t whole = first_whole(ring, from, load_relaxed(&ring->count)); /* after the words, which were acquired */
     if (whole > count) whole = count;
-    row->lost = whole - ring->from;
+    row->lost = whole - start;
     uint64_t ns = 0;
     for (uint64_t index = whole; index < count; index++) {
         struct filch__trace_event event = row->events[index - from];
@@ -102,9 +103,15 @@ static const struct filch__trace_ring *ring_of_row(const struct filch__trace *tr
     return row < trace->ring_count ? load_acquire(&trace->rings[row]) : trace->outside; /* MADE */
 }
 
+/* relaxed: under the lock of traces, or, in a crash, what there is. */
+static struct filch__trace_time time_at(const struct filch__trace_time *noted) {
+    return (struct filch__trace_time){load_relaxed(&noted->stamp), load_relaxed(&noted->ns),
+                                      load_relaxed(&noted->tasks)};
+}
+
 /* Whether the trace is on or was stopped, that is the time up to which it goes. */
 static struct filch__trace_time end_of(const struct filch__trace *trace) {
-    return load_acquire(&trace->on) ? filch__trace_now(trace) : trace->stopped;
+    return load_acquire(&trace->on) ? filch__trace_now(trace) : time_at(&trace->stopped);
 }
 
 static void *carve(char **at, size_t size) {
@@ -144,10 +151,11 @@ static void copy_row(struct filch__trace_copy *copy, unsigned worker, const stru
 }
 
 int filch__trace_take(struct filch__trace_copy *copy, struct filch__trace *trace) {
-    *copy = (struct filch__trace_copy){.trace = trace, .started = trace->started};
+    *copy = (struct filch__trace_copy){.trace = trace, .started = time_at(&trace->started)};
     unsigned rings = count_rings(trace);
     if (!make_room(copy, rings)) return -ENOMEM;
     struct filch__trace_time end = end_of(trace);
+    copy->end_tasks = end.tasks;
     struct scale scale = {copy->started.stamp & (STAMPS - 1), end.stamp - copy->started.stamp,
                           (uint64_t)(end.ns - copy->started.ns)};
     /* In a crash another worker may get a ring meanwhile: it is left out. */

@@ -52,36 +52,48 @@ static void tell_failure(const char *path, int error) {
     (void)ignored;
 }
 
-/* Under the lock of traces, or in a crash, or when the workers have ended. */
-static int write_file(struct filch__trace *trace, filch__place_fn *place) {
+/* When a file is written: who else may be at the trace meanwhile. */
+struct occasion {
+    int (*take)(struct filch__trace_copy *copy, struct filch__trace *trace);
+    filch__place_fn *place;
+};
+
+static const struct occasion when_ended = {filch__trace_take, filch__place_write};        /* nobody: it is not known */
+static const struct occasion when_exits = {filch__trace_take_locked, filch__place_write}; /* all other threads */
+static const struct occasion when_crashed = {filch__trace_take,
+                                             filch__place_write_safely}; /* they, and the lock may be taken for ever */
+
+static int write_file(struct filch__trace *trace, const struct occasion *when) {
     struct filch__trace_copy copy;
     int fd = open(trace->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return -errno;
-    int answer = filch__trace_take(&copy, trace);
+    int answer = when->take(&copy, trace);
     if (answer == 0) {
-        answer = filch__trace_write(&copy, fd, place);
+        answer = filch__trace_write(&copy, fd, when->place);
         filch__trace_drop(&copy);
     }
     if (close(fd) != 0 && answer >= 0) answer = -errno;
     return answer;
 }
 
-static int write_one(struct filch_runtime *runtime, void *place) {
+static int write_one(struct filch_runtime *runtime, void *when) {
     struct filch__trace *trace = load_acquire(&runtime->trace); /* MADE */
     if (trace == NULL || trace->path[0] == '\0') return 0;
-    int answer = write_file(trace, *(filch__place_fn **)place);
+    int answer = write_file(trace, when);
     if (answer < 0) tell_failure(trace->path, answer);
     return 0;
 }
 
+static void write_each(const struct occasion *when) {
+    (void)filch__runtimes_each(write_one, (void *)(uintptr_t)when);
+}
+
 void filch__trace_finish(struct filch_runtime *runtime) {
-    filch__place_fn *place = filch__place_write;
-    (void)write_one(runtime, &place);
+    (void)write_one(runtime, (void *)(uintptr_t)&when_ended);
 }
 
 static void at_exit(void) {
-    filch__place_fn *place = filch__place_write;
-    (void)filch__runtimes_each(write_one, &place);
+    write_each(&when_exits);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- crashes */
@@ -101,9 +113,8 @@ static void wait_for_writer(void) {
 static bool write_all(void) {
     uint32_t none = CRASH_NONE;
     if (cas_seq_cst(&crash, &none, (uint32_t)CRASH_WRITES)) {
-        filch__place_fn *place = filch__place_write_safely;
         store_seq_cst(&crash_thread, gettid());
-        (void)filch__runtimes_each(write_one, &place);
+        write_each(&when_crashed);
         store_release(&crash, (uint32_t)CRASH_DONE);
     } else if (none == CRASH_WRITES) {
         if (load_seq_cst(&crash_thread) == gettid()) return false;

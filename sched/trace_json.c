@@ -7,11 +7,17 @@
  * one's. Who waits inside such a call makes all of them end, and begin again where it goes on. Arrows (flows) are written
  * with both their ends at once, when the later end is met, so that none has only one.
  *
+ * Counters tell how many tasks there are, how many of them could run and do not, and how many workers sleep. They are added
+ * up from the events: a task can run from its spawn to its begin, and from its wake, or where it gives way, to where it
+ * goes on. So they count on the worker that has made it so, whoever takes it from there, and those that had begun to wait
+ * before the trace are missing until they wait again. Where events were lost, counters begin when no more are missing.
+ *
  * A slice whose begin was overwritten, or came before the trace, begins with its row. Tasks are numbered in the order in which they appear: records
  * are used again and again, and the end of one task, or the spawn of another, begins a new number.
  */
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -25,6 +31,7 @@ enum {
     POINT_NS = 200,        /* how long a slice is that is only there for an arrow to begin at */
     OUTSIDE_TID = 1000000, /* threads that are no workers are numbered from here */
     KNOWN_MAX = 1 << 20,
+    COUNTER_STEPS = 8192, /* what a counter shows for less than that part of the trace may be left out */
 };
 
 /* ----------------------------------------------------------------------------------------------- what is remembered */
@@ -42,6 +49,7 @@ struct known {
     bool has_from;           /* an arrow begins, at a spawn or a wake, */
     unsigned from_tid;       /* here */
     uint64_t from_ns;
+    uint32_t queued; /* a task, or a waiter, could run, and is counted on the track before that; 0: it does not */
 };
 
 struct slice {
@@ -49,8 +57,17 @@ struct slice {
     bool of_call;
 };
 
+/* Told where it changes, as the JSON of the trace event format has it: a value holds until the next one. */
+struct counter {
+    const char *name; /* NULL: what the track's worker has made runnable */
+    int64_t value, told;
+    uint64_t told_ns, changed_ns;
+};
+
 struct track {
     struct filch__trace_row *row;
+    struct counter runnable;
+    bool asleep;
     unsigned depth; /* those that are left out count */
     struct slice open[DEPTH_MAX];
 };
@@ -68,6 +85,9 @@ struct writer {
     uint32_t tasks, objects, threads, flows; /* how many so far */
     uint32_t known_count, known_mask;
     struct known spare; /* for what there is no room for */
+    struct counter live, runnable, asleep;
+    bool counts; /* no more events are missing, so that counters are told */
+    uint64_t counts_ns, counter_step_ns;
     struct track *tracks;
     struct known *known;
     struct text texts[LABELS];
@@ -211,6 +231,75 @@ static void say_arrow(struct writer *writer, struct known *from, const char *nam
     say(",\"bp\":\"e\",\"id\":%u}", flow);
 }
 
+/* ---------------------------------------------------------------------------------------------------------- counters */
+
+static void tell(struct writer *writer, struct counter *counter, uint64_t ns) {
+    begin_line(writer, "C", 0, ns);
+    if (counter->name != NULL) {
+        name_line(writer, "counter", counter->name);
+    } else {
+        const struct track *track = (const struct track *)(void *)((char *)counter - offsetof(struct track, runnable));
+        unsigned worker = track->row->worker;
+        say(",\"cat\":\"counter\",\"name\":\"runnable: %s", worker == TRACE_OUTSIDE ? "from outside\"" : "by worker ");
+        if (worker != TRACE_OUTSIDE) say("%u\"", worker);
+    }
+    say(",\"args\":{\"value\":%lld}}", (long long)(counter->value < 0 ? 0 : counter->value));
+    counter->told = counter->value;
+    counter->told_ns = ns;
+}
+
+/* What it has come to, if that has not been told. */
+static void tell_last(struct writer *writer, struct counter *counter) {
+    if (counter->told != counter->value) tell(writer, counter, counter->changed_ns);
+}
+
+/* What it shows for shorter than a step, between two others, is left out; what holds for longer is told when it came. */
+static void count(struct writer *writer, struct counter *counter, int change, uint64_t ns) {
+    if (writer->counts && ns - counter->changed_ns >= writer->counter_step_ns) tell_last(writer, counter);
+    counter->value += change;
+    counter->changed_ns = ns;
+    if (writer->counts && ns - counter->told_ns >= writer->counter_step_ns) tell(writer, counter, ns);
+}
+
+static void each_counter(struct writer *writer, void (*fn)(struct writer *writer, struct counter *counter)) {
+    fn(writer, &writer->live);
+    fn(writer, &writer->runnable);
+    fn(writer, &writer->asleep);
+    for (unsigned i = 0; i < writer->copy->row_count; i++) fn(writer, &writer->tracks[i].runnable);
+}
+
+static void tell_first(struct writer *writer, struct counter *counter) {
+    counter->changed_ns = writer->counts_ns;
+    tell(writer, counter, writer->counts_ns);
+}
+
+/* Before an event at `ns`. */
+static void begin_counters(struct writer *writer, uint64_t ns) {
+    if (writer->counts || ns < writer->counts_ns) return;
+    writer->counts = true;
+    each_counter(writer, tell_first);
+}
+
+/* A task, or a waiter, can run from now on; or it does. What there is no room to remember is not counted. */
+static void queue(struct writer *writer, struct track *track, struct known *known, uint64_t ns) {
+    if (known->queued != 0 || known == &writer->spare) return;
+    known->queued = (uint32_t)(track - writer->tracks) + 1;
+    count(writer, &track->runnable, 1, ns);
+    count(writer, &writer->runnable, 1, ns);
+}
+
+static void unqueue(struct writer *writer, struct known *known, uint64_t ns) {
+    if (known->queued == 0) return;
+    count(writer, &writer->tracks[known->queued - 1].runnable, -1, ns);
+    count(writer, &writer->runnable, -1, ns);
+    known->queued = 0;
+}
+
+static void sleep_or_wake(struct writer *writer, struct track *track, bool asleep, uint64_t ns) {
+    if (track->asleep != asleep) count(writer, &writer->asleep, asleep ? 1 : -1, ns);
+    track->asleep = asleep;
+}
+
 /* ------------------------------------------------------------------------------------------------------------ slices */
 
 static unsigned tid_of(const struct track *track) {
@@ -320,8 +409,11 @@ static unsigned tid_of_event(struct writer *writer, struct track *track, const s
 
 static void on_spawn(struct writer *writer, struct track *track, const struct filch__trace_event *event) {
     struct known *task = find(writer, address_of(event->words[1]), KNOWN_TASK);
+    unqueue(writer, task, event->ns); /* the record's former one, whose begin was lost */
     introduce(writer, task);
     task->label = label_of(event->words[1]);
+    queue(writer, track, task, event->ns);
+    count(writer, &writer->live, 1, event->ns);
     begin_arrow(writer, track, task, tid_of_event(writer, track, event), "spawn", event->ns);
 }
 
@@ -338,6 +430,7 @@ static void be_under(struct writer *writer, struct track *track, uint64_t caller
 static void on_begin(struct writer *writer, struct track *track, const struct filch__trace_event *event) {
     struct slice slice = {.task = address_of(event->words[1])};
     struct known *task = task_of(writer, event->words[1]);
+    unqueue(writer, task, event->ns);
     if (task->begun) introduce(writer, task);
     task->begun = true;
     task->other = address_of(event->words[2]);
@@ -351,6 +444,7 @@ static void on_end(struct writer *writer, struct track *track, const struct filc
     struct known *task = task_of(writer, event->words[1]);
     task->begun = true;
     task->other = address_of(event->words[2]);
+    count(writer, &writer->live, -1, event->ns);
     be_there(writer, track, slice, event->ns);
     if (end_slice(writer, track, event->ns)) {
         say(",\"args\":{\"then\":\"ends\",\"result\":%d}}", (int)(int64_t)event->words[3]);
@@ -377,6 +471,7 @@ static struct known *on_leave(struct writer *writer, struct track *track, const 
     struct slice slice = {address_of(event->words[1]), label_of(event->words[2]) & TRACE_OF_CALL};
     struct known *waiter = find(writer, address_of(event->words[2]), KNOWN_WAITER);
     task_of(writer, event->words[1])->begun = true;
+    unqueue(writer, waiter, event->ns); /* another's that was there before, whose going on was lost */
     be_there(writer, track, slice, event->ns);
     while (!end_slice(writer, track, event->ns)) continue;
     return waiter;
@@ -400,12 +495,14 @@ static void on_yield(struct writer *writer, struct track *track, const struct fi
     waiter->waits = waiter->has_from = false;
     say(",\"args\":{\"then\":\"gives way\"}}");
     end_slices(writer, track, event->ns);
+    queue(writer, track, waiter, event->ns);
 }
 
 static void on_resume(struct writer *writer, struct track *track, const struct filch__trace_event *event) {
     struct slice slice = {address_of(event->words[1]), label_of(event->words[2]) & TRACE_OF_CALL};
     struct known *waiter = find(writer, address_of(event->words[2]), KNOWN_WAITER);
     task_of(writer, event->words[1])->begun = true;
+    unqueue(writer, waiter, event->ns);
     end_slices(writer, track, event->ns);
     begin_chain(writer, track, slice, waiter, event->ns);
     say_arrow(writer, waiter, "wake", tid_of(track), event->ns);
@@ -414,6 +511,7 @@ static void on_resume(struct writer *writer, struct track *track, const struct f
 
 static void on_wake(struct writer *writer, struct track *track, const struct filch__trace_event *event) {
     struct known *waiter = find(writer, address_of(event->words[2]), KNOWN_WAITER);
+    if (waiter->waits) queue(writer, track, waiter, event->ns);
     begin_arrow(writer, track, waiter, tid_of_event(writer, track, event), "wake", event->ns);
 }
 
@@ -511,6 +609,7 @@ static void begin_row(struct writer *writer, struct track *track) {
 }
 
 static void on_event(struct writer *writer, struct track *track, const struct filch__trace_event *event) {
+    begin_counters(writer, event->ns);
     if (event == track->row->events) begin_row(writer, track);
     switch (kind_of(event)) {
     case TRACE_SPAWN:
@@ -536,9 +635,11 @@ static void on_event(struct writer *writer, struct track *track, const struct fi
     case TRACE_POLL:
         return on_poll(writer, track, event);
     case TRACE_SLEEP:
+        sleep_or_wake(writer, track, true, event->ns);
         end_slices(writer, track, event->ns);
         return begin_own_slice(writer, track, "asleep", event->ns);
     case TRACE_AWAKE:
+        sleep_or_wake(writer, track, false, event->ns);
         return end_own_slice(writer, track, event->ns);
     case TRACE_BLOCK:
         return begin_own_slice(writer, track, "blocked", event->ns);
@@ -571,6 +672,45 @@ static void say_head(struct writer *writer) {
     }
 }
 
+/* Whether the worker sleeps when its row begins: then it wakes first. Of one that has done nothing, what it does now. */
+static bool begins_asleep(struct filch_runtime *runtime, const struct filch__trace_row *row) {
+    if (row->worker == TRACE_OUTSIDE) return false;
+    for (uint64_t i = 0; i < row->count; i++) {
+        enum trace_kind kind = kind_of(&row->events[i]);
+        if (kind == TRACE_AWAKE || kind == TRACE_SLEEP) return kind == TRACE_AWAKE;
+    }
+    struct filch__worker *worker = filch__runtime_worker(runtime, row->worker);
+    return row->count == 0 && load_relaxed(&worker->rests) == RESTS_ASLEEP; /* a glance */
+}
+
+/* Spawned without those that have ended. */
+static int64_t balance(const struct filch__trace_row *row) {
+    int64_t tasks = 0;
+    for (uint64_t i = 0; i < row->count; i++) {
+        enum trace_kind kind = kind_of(&row->events[i]);
+        tasks += (kind == TRACE_SPAWN) - (kind == TRACE_END);
+    }
+    return tasks;
+}
+
+/* Tasks are counted from how many there were at the start, or, where events were lost, back from how many are left. */
+static void prepare_counters(struct writer *writer) {
+    struct filch__trace_copy *copy = writer->copy;
+    writer->live = (struct counter){.name = "tasks", .value = copy->lost > 0 ? copy->end_tasks : copy->started.tasks};
+    writer->runnable.name = "runnable";
+    writer->asleep.name = "workers asleep";
+    for (unsigned i = 0; i < copy->row_count; i++) {
+        struct track *track = &writer->tracks[i];
+        track->asleep = begins_asleep(copy->trace->runtime, track->row);
+        writer->asleep.value += track->asleep;
+        if (copy->lost > 0) writer->live.value -= balance(track->row);
+        if (track->row->lost == 0) continue;
+        uint64_t from_ns = track->row->count > 0 ? track->row->events[0].ns : copy->end_ns;
+        if (from_ns > writer->counts_ns) writer->counts_ns = from_ns;
+    }
+    writer->counter_step_ns = (copy->end_ns - writer->counts_ns) / COUNTER_STEPS;
+}
+
 static struct writer *writer_make(struct filch__trace_copy *copy) {
     uint64_t wanted = 3 * copy->count + 64, room = 256;
     while (room < wanted + wanted / 3 && room < KNOWN_MAX) room *= 2;
@@ -595,12 +735,15 @@ int filch__trace_write(struct filch__trace_copy *copy, int fd, filch__place_fn *
     writer->json.fd = fd;
     writer->place = place;
     say_head(writer);
+    prepare_counters(writer);
     const struct filch__trace_event *event;
     struct filch__trace_row *row;
     while ((event = filch__trace_next(copy, &row)) != NULL && writer->json.error == 0) {
         on_event(writer, &writer->tracks[row - copy->rows], event);
     }
     for (unsigned i = 0; i < copy->row_count; i++) end_slices(writer, &writer->tracks[i], copy->end_ns);
+    begin_counters(writer, copy->end_ns);
+    each_counter(writer, tell_last);
     say("\n]}\n");
     filch__json_flush(&writer->json);
     int answer = writer->json.error != 0 ? writer->json.error : copy->count > INT_MAX ? INT_MAX : (int)copy->count;

@@ -39,6 +39,15 @@ struct filch_chan {
     unsigned char slots[] cache_aligned;
 };
 
+/*
+ * The same address, of which the compiler does not know what it is of. A value has its channel's size, which is not known
+ * either where this is inlined, at link time, into who has, say, an int for it: gcc would warn of the cases for larger ones.
+ */
+static force_inline void *filch__chan_hidden(void *to) {
+    __asm__("" : "+r"(to));
+    return to;
+}
+
 /* Values are mostly words: those sizes are spared the call. */
 static force_inline void filch__chan_copy(void *to, const void *from, size_t size) {
     switch (size) {
@@ -48,10 +57,10 @@ static force_inline void filch__chan_copy(void *to, const void *from, size_t siz
         memcpy(to, from, 4);
         break;
     case 8:
-        memcpy(to, from, 8);
+        memcpy(filch__chan_hidden(to), from, 8);
         break;
     case 16:
-        memcpy(to, from, 16);
+        memcpy(filch__chan_hidden(to), from, 16);
         break;
     default:
         memcpy(to, from, size);

@@ -6,7 +6,8 @@
  *   - a writer waits while nobody holds the lock.
  * A writer that withdraws changes the state too: the readers behind it may be free to go on.
  *
- * The writer's word has OWNER_FLAG where the writer is watched (sched/debug.h), so that its unlock looks closer.
+ * The writer's word has OWNER_FLAG where the writer is watched (sched/debug.h), so that its unlock looks closer; the number
+ * of readers has READING_WATCHED while it is not 0, once a reader was noted that is watched.
  *
  * Edges, carried by the latch, or by the grant
  *   WRITTEN  write_unlock, downgrade -> read, write   told of the lock
@@ -23,6 +24,8 @@
 #include "sync/owner.h"
 
 enum turn { READERS_TURN, WRITERS_TURN };
+
+#define READING_WATCHED ((uint32_t)1 << 31)
 
 void filch_rwlock_init(filch_rwlock *lock) {
     *lock = (filch_rwlock)FILCH_RWLOCK_INIT;
@@ -42,7 +45,7 @@ void filch_rwlock_fini(filch_rwlock *lock) {
                    filch__owner_write(writer_of(lock), text));
     }
     if (lock->filch__reading != 0) {
-        filch__die("rwlock_fini: lock %p is held by %u readers", (void *)lock, lock->filch__reading);
+        filch__die("rwlock_fini: lock %p is held by %u readers", (void *)lock, lock->filch__reading & ~READING_WATCHED);
     }
     if (!filch__waitlist_is_empty(&lock->filch__readers) || !filch__waitlist_is_empty(&lock->filch__writers)) {
         filch__die("rwlock_fini: lock %p is waited for", (void *)lock);
@@ -177,9 +180,19 @@ static int lock_noted(filch_rwlock *lock, bool to_write, uintptr_t caller, filch
     return answer;
 }
 
+/* The caller reads. */
+static void note_reader(filch_rwlock *lock) {
+    if (!filch__ledger_reads(lock)) return;
+    filch__latch_take(&lock->filch__latch);
+    lock->filch__reading |= READING_WATCHED;
+    filch__latch_leave(&lock->filch__latch);
+}
+
 static never_inline int read_rarely(filch_rwlock *lock, filch_deadline deadline) {
     if (filch__cancelled_now()) return -ECANCELED;
-    return lock_noted(lock, false, filch__owner(), deadline);
+    int answer = lock_noted(lock, false, filch__owner(), deadline);
+    if (answer == 0) note_reader(lock);
+    return answer;
 }
 
 static never_inline int write_rarely(filch_rwlock *lock, filch_deadline deadline) {
@@ -226,13 +239,30 @@ int filch_rwlock_try_write(filch_rwlock *lock) {
 
 /* -------------------------------------------------------------------------------------------------------- unlock */
 
+static void must_read(const filch_rwlock *lock) {
+    if (unlikely(lock->filch__reading == 0)) {
+        filch__die("rwlock_read_unlock: nobody holds lock %p for reading", (const void *)lock);
+    }
+}
+
+/* Nobody reads, or readers were noted. Returns what is left of `filch__reading`. Under the latch, which is left meanwhile. */
+static never_inline uint32_t read_unlock_rarely(filch_rwlock *lock) {
+    must_read(lock);
+    bool last = lock->filch__reading == (READING_WATCHED | 1); /* a reader who comes just now may not be named */
+    filch__latch_leave(&lock->filch__latch);
+    filch__ledger_reads_no_more(lock, last);
+    filch__latch_take(&lock->filch__latch);
+    must_read(lock);
+    uint32_t left = lock->filch__reading - 1;
+    return left == READING_WATCHED ? 0 : left;
+}
+
 void filch_rwlock_read_unlock(filch_rwlock *lock) {
     filch__latch_take(&lock->filch__latch);
-    if (unlikely(lock->filch__reading == 0)) {
-        filch__die("rwlock_read_unlock: nobody holds lock %p for reading", (void *)lock);
-    }
-    edge_release(&lock->filch__readers); /* READ */
-    lock->filch__reading--;
+    uint32_t left = lock->filch__reading - 1;
+    if (unlikely(left & READING_WATCHED)) left = read_unlock_rarely(lock); /* of 0, too */
+    edge_release(&lock->filch__readers);                                   /* READ */
+    lock->filch__reading = left;
     admit_and_leave(lock, WRITERS_TURN);
 }
 
@@ -263,5 +293,8 @@ void filch_rwlock_downgrade(filch_rwlock *lock) {
     lock->filch__writer = 0;
     lock->filch__reading = 1;
     admit_and_leave(lock, READERS_TURN);
-    if (unlikely(watched)) filch__ledger_left(lock);
+    if (unlikely(watched)) {
+        filch__ledger_left(lock);
+        note_reader(lock);
+    }
 }

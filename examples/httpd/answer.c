@@ -29,20 +29,20 @@ static int status_of(int error) {
 }
 
 /* A directory is what its index is. One without is there, but is not listed. */
-static int open_index(struct file *file, struct path *path, int root) {
+static int open_index(struct file *file, struct path *path, struct kept_files *files, int64_t now) {
     size_t length = path->length;
     if (!path_append(path, "index.html")) return 404;
-    int error = file_open(file, root, path->name);
+    int error = kept_open(files, file, path->name, now);
     if (error == -EISDIR) return 403;
     if (error != -ENOENT) return status_of(error);
     path->name[path->length = length] = '\0';
-    error = file_open(file, root, path->name);
+    error = kept_open(files, file, path->name, now);
     return error == -EISDIR ? 403 : status_of(error != 0 ? error : -ENOTDIR);
 }
 
-static int open_file(struct file *file, struct path *path, int root) {
-    if (path->is_directory) return open_index(file, path, root);
-    int error = file_open(file, root, path->name);
+static int open_file(struct file *file, struct path *path, struct kept_files *files, int64_t now) {
+    if (path->is_directory) return open_index(file, path, files, now);
+    int error = kept_open(files, file, path->name, now);
     return error == -EISDIR ? 301 : status_of(error);
 }
 
@@ -68,12 +68,12 @@ void answer_plainly(struct answer *answer, int status) {
     *answer = (struct answer){.status = status, .file.number = -1, .type = "text/plain; charset=utf-8"};
 }
 
-void answer_find(struct answer *answer, const struct request *request, struct path *path, int root, bool shows_hidden,
-                 int64_t now) {
+void answer_find(struct answer *answer, const struct request *request, struct path *path, struct kept_files *files,
+                 bool shows_hidden, int64_t now) {
     answer_plainly(answer, request->method == METHOD_UNKNOWN ? 501 : 405);
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) return;
     int refusal = path_resolve(path, request->path, shows_hidden);
-    answer->status = refusal != 0 ? -refusal : open_file(&answer->file, path, root);
+    answer->status = refusal != 0 ? -refusal : open_file(&answer->file, path, files, now);
     if (answer->status != 200) {
         answer_end(answer);
         return;
@@ -84,5 +84,5 @@ void answer_find(struct answer *answer, const struct request *request, struct pa
 }
 
 void answer_end(struct answer *answer) {
-    file_close(&answer->file);
+    kept_close(&answer->file);
 }

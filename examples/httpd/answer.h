@@ -3,7 +3,7 @@
 #ifndef HTTPD_ANSWER_H
 #define HTTPD_ANSWER_H
 
-#include "file.h"
+#include "kept.h"
 #include "path.h"
 #include "range.h"
 #include "request.h"
@@ -16,11 +16,11 @@ struct answer {
 };
 
 /*
- * Finds the answer to `request`, whose file is looked for below the directory `root`. `path` is room to work in, and holds
+ * Finds the answer to `request`, whose file is one of `files`. `path` is room to work in, and holds
  * the directory's path where the status is 301: it is to be asked for with "/" at its end. `now`: seconds, as time(2).
  */
-void answer_find(struct answer *answer, const struct request *request, struct path *path, int root, bool shows_hidden,
-                 int64_t now);
+void answer_find(struct answer *answer, const struct request *request, struct path *path, struct kept_files *files,
+                 bool shows_hidden, int64_t now);
 
 /* Without a file. */
 void answer_plainly(struct answer *answer, int status);

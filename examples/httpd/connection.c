@@ -40,10 +40,11 @@ static int read_head(struct connection *connection, struct request *request) {
 static bool skip_request(struct connection *connection, const struct request *request, size_t head_length) {
     const struct options *options = connection->server->options;
     filch_stream *stream = connection->stream;
-    filch_deadline deadline = filch_after(options->header_ns);
     struct body body;
     int answer = body_begin(&body, request, options->body_max);
     if (filch_stream_skip(stream, head_length) != 0 || answer != 0) return false;
+    if (body.state == BODY_DONE) return true;
+    filch_deadline deadline = filch_after(options->header_ns);
     while (body.state != BODY_DONE && answer == 0) {
         const void *bytes;
         size_t used = 0;
@@ -69,7 +70,7 @@ static void find_answer(struct server *server, struct exchange *exchange) {
     }
     /* It is answered without its body, which may then come or not. */
     if (request->expects_continue && request->body != BODY_NONE) exchange->is_kept = false;
-    answer_find(&exchange->answer, request, &exchange->path, server->root, options->shows_hidden, time(NULL));
+    answer_find(&exchange->answer, request, &exchange->path, &server->files, options->shows_hidden, time(NULL));
 }
 
 /* Reads, answers and logs one request. False: it was the last one. */
@@ -85,7 +86,7 @@ static bool serve_exchange(struct connection *connection, struct exchange *excha
         exchange->is_kept = false;
     }
     int error = respond(connection, exchange);
-    respond_log(connection, exchange, filch_now() - began_ns);
+    respond_log(connection, exchange, began_ns);
     answer_end(&exchange->answer);
     if (error != 0) {
         filch_stream_abort(connection->stream);

@@ -56,7 +56,9 @@ static char *put_hex(char *at, uint64_t number) {
     return at;
 }
 
-static void describe(struct file *file, const struct stat *status) {
+static void describe(struct file *file, int number, const struct stat *status) {
+    file->number = number;
+    file->kept = NULL;
     file->size = (uint64_t)status->st_size;
     file->modified = status->st_mtim.tv_sec;
     char *at = file->tag;
@@ -83,9 +85,15 @@ int file_open(struct file *file, int root, const char *name) {
         close(number);
         return error;
     }
-    file->number = number;
-    describe(file, &status);
+    describe(file, number, &status);
     return 0;
+}
+
+bool file_look(struct file *file, int number) {
+    struct stat status;
+    if (fstat(number, &status) != 0 || status.st_nlink == 0) return false;
+    describe(file, number, &status);
+    return true;
 }
 
 void file_close(struct file *file) {

@@ -9,8 +9,11 @@
 /* Two numbers in hexadecimal with quotes and a dash, and a zero. */
 enum { FILE_TAG_SIZE = 40 };
 
+struct kept_file;
+
 struct file {
-    int number; /* of its descriptor; -1: none */
+    int number;             /* of its descriptor; -1: none */
+    struct kept_file *kept; /* whose that is (kept.h); NULL: its own */
     uint64_t size;
     int64_t modified;        /* seconds, as time(2) */
     char tag[FILE_TAG_SIZE]; /* changes whenever the file does, to the nanosecond */
@@ -28,6 +31,13 @@ struct file {
  */
 int file_open(struct file *file, int root, const char *name);
 
+/*
+ * Looks again at a regular file that is open as `number`, which `file` has then. False: it has no name any more, or cannot
+ * be looked at; `file` is not written.
+ */
+bool file_look(struct file *file, int number);
+
+/* Of one that is its own. */
 void file_close(struct file *file);
 
 #endif

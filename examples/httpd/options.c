@@ -19,6 +19,9 @@ static const char help[] =
     "  --workers N            default: what the process may use\n"
     "  --connections N        at once, others wait; default: 10000\n"
     "  --log FILE             access log, appended to; \"-\": standard output\n"
+    "  --keep-files SECONDS   how long a file is kept open for the next who asks for it: what was renamed meanwhile "
+    "is\n"
+    "                         seen so late; 0: files are not kept; default: 1\n"
     "  --hidden               serve files and directories whose names begin with \".\" too\n"
     "\n"
     "Limits. SECONDS may have a fraction.\n"
@@ -63,7 +66,7 @@ static int64_t seconds(const char *option, const char *text) {
     return (int64_t)(value * 1e9);
 }
 
-enum { ADDRESS = 256, PORT, CERTIFICATE, KEY, WORKERS, CONNECTIONS, LOG, HIDDEN, HELP };
+enum { ADDRESS = 256, PORT, CERTIFICATE, KEY, WORKERS, CONNECTIONS, KEEP_FILES, LOG, HIDDEN, HELP };
 enum { HEADER_TIME = 512, IDLE_TIME, SEND_TIME, STOP_TIME, LINE_MAX_OPTION, HEAD_MAX, FIELDS_MAX, BODY_MAX };
 
 static const struct option table[] = {
@@ -73,6 +76,7 @@ static const struct option table[] = {
     {"key", required_argument, NULL, KEY},
     {"workers", required_argument, NULL, WORKERS},
     {"connections", required_argument, NULL, CONNECTIONS},
+    {"keep-files", required_argument, NULL, KEEP_FILES},
     {"log", required_argument, NULL, LOG},
     {"hidden", no_argument, NULL, HIDDEN},
     {"header-time", required_argument, NULL, HEADER_TIME},
@@ -156,6 +160,9 @@ static void read_other(struct options *options, int option, const char *text, in
     case CONNECTIONS:
         options->connections = number("connections", text, 1, 1000000);
         break;
+    case KEEP_FILES:
+        options->kept_seconds = (int64_t)number("keep-files", text, 0, 86400);
+        break;
     case LOG:
         options->log = text;
         break;
@@ -176,6 +183,7 @@ void options_read(struct options *options, int argc, char **argv) {
     *options = (struct options){
         .address = filch_address_ip4_loopback(8080),
         .connections = 10000,
+        .kept_seconds = 1,
         .limits = {.line_max = 8192, .head_max = 32768, .fields_max = REQUEST_FIELDS_MAX},
         .body_max = 65536,
         .header_ns = FILCH_SEC(10),

@@ -14,6 +14,7 @@ struct options {
     unsigned workers;              /* 0: as many as filch chooses */
     size_t connections;            /* at once, at most */
     bool shows_hidden;             /* files whose names begin with "." too */
+    int64_t kept_seconds;          /* for which files stay open that were served (kept.h); 0: they do not */
     const char *log;               /* the access log; "-": standard output; NULL: none */
     const char *certificate, *key; /* for TLS; NULL: without */
 

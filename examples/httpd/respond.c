@@ -95,9 +95,10 @@ static size_t put_quoted(char *line, size_t at, size_t most, struct text text) {
 }
 
 /* host - - [date] "request line" status bytes microseconds: the common format, and the time that the answer took. */
-void respond_log(struct connection *connection, const struct exchange *exchange, int64_t duration_ns) {
+void respond_log(struct connection *connection, const struct exchange *exchange, int64_t began_ns) {
     struct access_log *log = &connection->server->log;
     if (log->number < 0) return;
+    int64_t duration_ns = filch_now() - began_ns;
     char line[LINE_SIZE], host[FILCH_ADDRESS_TEXT_MAX], date[DATE_SIZE];
     date_format(date, time(NULL)); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
     filch_address_format(&connection->peer, host, sizeof(host));

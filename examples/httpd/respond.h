@@ -10,7 +10,7 @@
  */
 int respond(struct connection *connection, struct exchange *exchange);
 
-/* Adds a line to the access log: that the answer took so long. */
-void respond_log(struct connection *connection, const struct exchange *exchange, int64_t duration_ns);
+/* Adds a line to the access log, if there is one: that the answer has taken from then to now. */
+void respond_log(struct connection *connection, const struct exchange *exchange, int64_t began_ns);
 
 #endif

@@ -27,8 +27,10 @@ bool server_is_closing(struct server *server) {
 
 static int open_root(struct server *server) {
     const char *name = server->options->root;
-    server->root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return server->root >= 0 ? 0 : complain(name, -errno);
+    int root = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) return complain(name, -errno);
+    kept_begin(&server->files, root, server->options->kept_seconds);
+    return 0;
 }
 
 static int open_tls(struct server *server) {
@@ -131,7 +133,8 @@ int server_run(void *arg) {
         }
         secure_close(server->tls);
     }
-    close(server->root);
+    kept_end(&server->files);
+    close(server->files.root);
     pthread_mutex_destroy(&server->lock);
     return error;
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "kept.h"
 #include "log.h"
 #include "options.h"
 
@@ -16,10 +17,10 @@ struct tls;
 struct server {
     /* read-only while it serves */
     const struct options *options;
-    int root;        /* the directory's descriptor */
     struct tls *tls; /* NULL: without */
     filch_fd stop;   /* by which signals come */
 
+    struct kept_files files; /* below the directory that is served */
     struct access_log log;
     filch_server serving;
 

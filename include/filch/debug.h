@@ -59,7 +59,7 @@ typedef struct filch_report {
 
 /*
  * Is given the reports of a runtime, in place of standard error: see filch_options. On whatever thread it comes about, in a
- * task or at the runtime's end; it neither waits nor uses the runtime.
+ * task or at the runtime's end; it neither waits nor uses the runtime, which does not end before it has returned.
  */
 typedef void filch_report_fn(const filch_report *report, void *arg);
 

@@ -10,6 +10,12 @@
  * what SIGQUIT does before, FILCH_DEBUG contains "noquit", or the signal was ignored when the program began, as it is for
  * one that a script starts with `&` (`env --default-signal=QUIT program` helps).
  *
+ * A worker is asleep (in the poller, perhaps), retired (a spare that is not needed), or awake: then it runs a task, or
+ * searches for one.
+ *
+ * Of a task that waits for a lock it is told who holds that: the owner of a mutex, the writer, or how many read, of whom
+ * one is named with FILCH_DEBUG=held. At a semaphore, how many permits are left.
+ *
  * Tasks stand under the scope that they were spawned into, and that under the task that has opened it. Those that are
  * alike (same scope, same function, same wait, same backtrace) are told once, with their number. Of a task that waits, the
  * backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting its worker with SIGURG,

@@ -102,7 +102,8 @@ FILCH_API int filch_fd_close(filch_fd fd);
  *
  * Returns  the number
  *          -EBADF   it is closed already, or none
- *          -EBUSY   somebody is in a call on it
+ *          -EBUSY   somebody is in a call on it; or was just about to be told -EBADF, of an old handle that has led to the
+ *                   same place: who knows that nobody uses it tries again
  *          -ESHUTDOWN, as filch_fd_close
  * Call     from a task or from any thread
  * Waits    no

@@ -104,6 +104,7 @@ FILCH_API int filch_file_close(filch_file file);
  * offset are independent of each other.
  *
  * Returns  how many; 0: the end (or `size` is 0)
+ *          -ESPIPE   an offset, of what has no positions: a pipe, a socket, a terminal
  * Call     from a task or from any thread
  * Waits    yes, unless it is in memory; a task may continue on another worker
  * Keeps    `buffer` until it returns
@@ -118,6 +119,7 @@ FILCH_API FILCH_CHECK ssize_t filch_file_pread(filch_file file, void *buffer, si
  * nothing was written.
  *
  * Returns  how many
+ *          -ESPIPE   as filch_file_pread
  *          -ENOSPC, -EDQUOT, -EFBIG, -EIO, ...   as write(2)
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker

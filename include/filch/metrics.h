@@ -9,7 +9,7 @@
  *
  * Each sample says by the label `runtime` whose it is: the runtime's name. Where several have the same name at a time, the
  * second is NAME#2, and so on, for as long as it lives. What concerns one worker has the label `worker`, counted as
- * filch_runtime_worker_stats does; sums over workers are left to who reads. No memory is asked for.
+ * filch_runtime_worker_stats does; sums over workers are left to who reads.
  */
 #ifndef FILCH_METRICS_H
 #define FILCH_METRICS_H
@@ -28,6 +28,9 @@ FILCH_BEGIN_DECLS
  * get memory for the text, adds some thousand bytes, and asks again if it was still too little. A runtime of W workers has
  * some 5,000 + 1,500 * W.
  *
+ * No memory is asked for. While it goes through all runtimes none of them comes to its end: filch_runtime_destroy waits for
+ * that, some microseconds for each worker that there is.
+ *
  * Returns  the length of the whole text, without the zero
  *          -EINVAL      `text` is NULL, and `size` is not 0
  *          -ESHUTDOWN   the runtime is one of the process that this one was forked from
@@ -37,11 +40,12 @@ FILCH_BEGIN_DECLS
 FILCH_API FILCH_CHECK ssize_t filch_metrics_text(filch_runtime *runtime, char *text, size_t size);
 
 /*
- * The same to file descriptor `fd`, in pieces. While it writes the metrics of all runtimes, none of them comes to its end:
- * filch_runtime_destroy of any runtime, in any thread, waits until it has written. So what `fd` leads to must take the
- * text, whatever becomes of the runtimes: of a pipe whose reader may be the one that destroys, use filch_metrics_text.
+ * The same to file descriptor `fd`. The whole text is made first, in memory that is given back: of some 5,000 + 1,500 * W
+ * bytes for each runtime of W workers, and an eighth more. Only then it is written, and no runtime is held up by that: any of them
+ * may be destroyed while `fd` takes no more.
  *
  * Returns  0
+ *          -ENOMEM      no memory for the text; nothing was written
  *          -ESHUTDOWN   as above
  *          -errno       what write(2) answered; -EAGAIN, where `fd` is non-blocking and takes no more
  * Call     as above

@@ -79,7 +79,8 @@ FILCH_API int filch_run(filch_fn *fn, void *arg, const filch_options *options);
  * Makes a runtime and starts its workers, which sleep until there is a task. Except on 0, `*runtime` is not written.
  *
  * Returns  0, -EINVAL, -ENOMEM, -EAGAIN or -EBUSY, as filch_run
- * Call     from any thread
+ *          -EDEADLK  it is to be simulated, and the caller is a task of a runtime that is not
+ * Call     from any thread, or task
  * Waits    no
  */
 FILCH_API FILCH_CHECK int filch_runtime_create(filch_runtime **runtime, const filch_options *options);

@@ -23,7 +23,7 @@
 FILCH_BEGIN_DECLS
 
 typedef struct filch_rwlock {
-    uint32_t filch__reading; /* how many read; under the latch, as what follows it */
+    uint32_t filch__reading; /* how many read, and a flag of debug mode; under the latch, as what follows it */
     struct filch__latch filch__latch;
     uintptr_t filch__writer;               /* who writes, or 0 */
     struct filch__waitlist filch__readers; /* who waits to read */

@@ -15,13 +15,25 @@
  * interrupted: a data race between plain accesses shows only where such a call stands between them.
  *
  * The clock starts at one second and jumps to the next deadline when all wait, so that an hour of sleeps takes no time.
- * (Each reading of it takes 10 ns, so that loops that wait for it end.) Where all wait and there is no deadline, that is a
- * deadlock: a line for each task tells what it waits for, all tasks are cancelled, and filch_run answers -EDEADLK.
+ * (Each reading of it takes 10 ns, each step of the schedule 20 ns, and a filch_yield up to 1 ms where all others wait,
+ * so that loops that look again and again end.) Where all wait and there is no deadline, that is a deadlock: a line for
+ * each task tells what it waits for, all tasks are cancelled, and filch_run answers -EDEADLK.
  *
  * The thread that makes the runtime is the one that all run on, whenever it waits. What is not simulated: other threads
- * (one that wakes a simulated task aborts), descriptors of the system (filch_fd_adopt answers -EOPNOTSUPP; pairs in memory
- * work), what a program does by itself with the system's clock, random numbers, or the addresses of its objects. Calls by
- * filch_blocking are made in place.
+ * (one that wakes a task meanwhile aborts, be it one of a runtime that is not simulated), descriptors of the system
+ * (filch_fd_adopt answers -EOPNOTSUPP; pairs in memory work), what a program does by itself with the system's clock,
+ * random numbers, or the addresses of its objects. Calls by filch_blocking are made in place.
+ *
+ * Simulations within each other. What a simulated task, a call by filch_blocking in it, or the thread that all run on
+ * makes by filch_runtime_create is a runtime of the same simulation, whatever its options say: it has its own workers, but
+ * the seed, the clock and all else of the one that there is. It has to be destroyed: where filch_explore finds one that
+ * its seed has left, it aborts. Refused, with a line on standard error unless `quiet`, are
+ *
+ *     a simulation by filch_run in a task, simulated or not            -EDEADLK; in a call by filch_blocking it runs
+ *     one by filch_runtime_create or filch_explore in a task of a     -EDEADLK; a thread that is no worker may
+ *       runtime that is not simulated
+ *     filch_explore within a simulation, or while there is one, and   -EBUSY
+ *       a simulation by another thread meanwhile
  */
 #ifndef FILCH_SIMULATION_H
 #define FILCH_SIMULATION_H
@@ -79,7 +91,8 @@ typedef struct filch_explored {
  * Returns  0         none failed
  *          other     what the first that failed returned; `*explored` tells the seed
  *          -EINVAL   `fn` is NULL, or an option is out of range (`explored->seeds` is 0 then)
- *          -EBUSY    there is a simulation already
+ *          -EBUSY    there is a simulation already (`explored->seeds` is 0 then, as with the next)
+ *          -EDEADLK  called by a task of a runtime that is not simulated; or, with `explored->seeds` above 0, see above
  * Call     from a thread that is no worker. `explored` may be NULL
  * Waits    yes
  */

@@ -114,8 +114,9 @@ typedef struct filch_unix_fds {
 } filch_unix_fds;
 
 /*
- * Receives up to `size` bytes, at least one, and the descriptors that were sent with them. Bytes that were sent with
- * descriptors are not received together with such that were sent before them. On an error nothing was received.
+ * Receives up to `size` bytes, at least one, and the descriptors that were sent with them. Of a stream, bytes that
+ * were sent after descriptors are not received together with those; such that were sent before them may be. On an error
+ * nothing was received.
  *
  * Returns  how many bytes; 0: the end
  *          -EMSGSIZE    a datagram had more than `size`; it is lost, and its descriptors are closed

@@ -251,6 +251,89 @@ TEST(stack, random_use_matches_a_set) {
     check_int(filch__heap_objects(), 0);
 }
 
+/* ------------------------------------------------------------------------------------------------------------ renewed */
+
+#define LIVES 12
+#define LIFE 400
+
+struct life {
+    uint64_t numbers; /* of the pool and the cache, after each turn, in one */
+    size_t out;
+    struct filch__stack *held[LIFE];
+};
+
+/* Takes and puts stacks as the seed says. Ends with all given back. */
+static uint64_t live(struct filch__stack_pool *pool, uint64_t seed) {
+    static struct life life;
+    struct filch__random random;
+    struct filch__stack_cache cache;
+    unsigned turns = seed % 3 == 0 ? 20 : LIFE;
+    life.numbers = life.out = 0;
+    filch__random_init(&random, seed, 0);
+    filch__stack_cache_init(&cache, pool, 2);
+    for (unsigned turn = 0; turn < turns || life.out > 0; turn++) {
+        uint64_t draw = filch__random_next(&random);
+        unsigned way = draw % 16;
+        if (turn < turns && (life.out == 0 || draw >> 8 & 3)) {
+            struct filch__stack *stack = way < 3 ? filch__stack_pool_get(pool, way) : filch__stack_cache_get(&cache);
+            check(stack != NULL && !stack_owned(stack, 1));
+            stack_own(stack, 1);
+            life.held[life.out++] = stack;
+        } else {
+            struct filch__stack *stack = life.held[--life.out];
+            check(stack_owned(stack, 1));
+            stack_own(stack, 0);
+            filch__stack_cache_put(&cache, stack);
+        }
+        struct filch__stack_stats stats = stats_of(pool);
+        uint64_t numbers[] = {stats.stacks, stats.stacks_peak, stats.free,  stats.bytes,
+                              cache.count,  cache.refills,     cache.spills};
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+            life.numbers = (life.numbers ^ numbers[i]) * 0x100000001b3u;
+        }
+    }
+    filch__stack_cache_drain(&cache);
+    check_int(stats_of(pool).stacks, stats_of(pool).free);
+    return life.numbers;
+}
+
+TEST(stack, a_pool_that_is_renewed_gives_and_counts_as_a_new_one) {
+    struct filch__stack_pool kept;
+    check_int(filch__stack_pool_init(&kept), 0);
+    for (uint64_t seed = 1; seed <= LIVES; seed++) {
+        struct filch__stack_pool alone;
+        check_int(filch__stack_pool_init(&alone), 0);
+        uint64_t numbers = live(&alone, seed);
+        filch__stack_pool_fini(&alone);
+        check(live(&kept, seed) == numbers);
+        filch__stack_pool_renew(&kept);
+        check_int(stats_of(&kept).stacks + stats_of(&kept).stacks_peak + stats_of(&kept).free, 0);
+        check_int(stats_of(&kept).bytes, 0);
+    }
+    filch__stack_pool_fini(&kept);
+    check_int(filch__heap_objects(), 0);
+}
+
+/* One stack after the other, so that all chunks are made that a large pool has; then again, without one more from the arena. */
+TEST(stack, a_pool_that_is_renewed_asks_for_no_memory_that_it_had) {
+    struct filch__stack_pool pool;
+    static struct filch__stack *held[2000];
+    check_int(filch__stack_pool_init(&pool), 0);
+    for (int life = 0; life < 3; life++) {
+        for (int i = 0; i < 2000; i++) {
+            if (life > 0) filch__alloc_fail(1, true);
+            held[i] = filch__stack_pool_get(&pool, 0);
+            filch__alloc_fail(0, false);
+            check(held[i] != NULL);
+        }
+        check_int(stats_of(&pool).stacks_peak, 2000);
+        for (int i = 0; i < 2000; i++) filch__stack_pool_put(&pool, held[i]);
+        filch__stack_pool_renew(&pool);
+    }
+    filch__stack_pool_fini(&pool);
+    check_int(filch__heap_objects(), 0);
+}
+
 #define THREADS 4
 #define PASSED 128
 

@@ -161,6 +161,47 @@ TEST(dump, as_json_it_has_the_same) {
     free(text);
 }
 
+/* ---------------------------------------------------------------------------------------------------------------- names */
+
+struct naming {
+    struct scene scene;
+    const char *name;
+};
+
+static int dump_a_name(void *arg) {
+    struct naming *naming = arg;
+    filch_task *task;
+    FILE *file = tmpfile();
+    check(file != NULL);
+    check_int(filch_spawn(&task, wait_for_the_end, &naming->scene, &(filch_task_options){.name = naming->name}), 0);
+    check_int(filch_dump(fileno(file), NULL, naming->scene.options), 2);
+    naming->scene.text = text_of(file);
+    filch_event_set(&naming->scene.over);
+    return filch_await(task, NULL, FILCH_NEVER);
+}
+
+static void check_name(filch_dump_format format, const char *name, const char *expected) {
+    filch_dump_options options = {.format = format, .no_running = true, .no_backtraces = true};
+    struct naming naming = {.scene.options = &options, .name = name};
+    filch_event_init(&naming.scene.over);
+    check_int(filch_run(dump_a_name, &naming, &(filch_options){.workers = 1, .name = "fourteen bytes\xc3\xa4"}), 0);
+    check(strstr(naming.scene.text, expected) != NULL);
+    const char *runtime =
+        format == FILCH_DUMP_JSON ? "\"name\":\"fourteen bytes\"," : " \"fourteen bytes\": 1 worker, 2 tasks\n";
+    check(strstr(naming.scene.text, runtime) != NULL);
+    free(naming.scene.text);
+}
+
+TEST(dump, names_of_any_bytes_make_no_bad_text) {
+    static const char cut[] = "x 23456789 23456789 23456789 2\xc3\xa4 and more"; /* 31 bytes would cut a character */
+    check_name(FILCH_DUMP_TEXT, cut, " \"x 23456789 23456789 23456789 2\"");
+    check_name(FILCH_DUMP_JSON, cut, "\"name\":\"x 23456789 23456789 23456789 2\"");
+    check_name(FILCH_DUMP_TEXT, "\xe2\x82\xac bad \xfe\xc3\n\"\\", " \"\xe2\x82\xac bad ?????\"");
+    check_name(FILCH_DUMP_JSON, "\xe2\x82\xac bad \xfe\xc3\n\"\\", "\"name\":\"\xe2\x82\xac bad ??\\u000a\\\"\\\\\"");
+}
+
+/* -------------------------------------------------------------------------------------------------------------- bounds */
+
 TEST(dump, what_there_is_no_room_for_is_counted) {
     char *text = dump_with(2, &(filch_dump_options){.tasks_max = 3, .no_backtraces = true, .no_running = true});
     check(strstr(text, "and 100 more") != NULL);
@@ -175,6 +216,295 @@ TEST(dump, bad_arguments_are_answered) {
     check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 1}), 0);
     check_int(filch_dump(-1, runtime, NULL), -EBADF);
     filch_runtime_destroy(runtime);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- workers */
+
+static char *dump_of(filch_runtime *runtime, filch_dump_format format) {
+    FILE *file = tmpfile();
+    check(file != NULL);
+    const filch_dump_options options = {.format = format, .no_running = true};
+    check(filch_dump(fileno(file), runtime, &options) >= 0);
+    return text_of(file);
+}
+
+static void look_for_itself(void) {
+    char line[96];
+    char *text = dump_of(filch_runtime_current(), FILCH_DUMP_TEXT);
+    snprintf(line, sizeof line, "worker 0: awake, runs task %p\n", (void *)filch_self());
+    check_int(count_of(text, line), 1);
+    free(text);
+    text = dump_of(filch_runtime_current(), FILCH_DUMP_JSON);
+    snprintf(line, sizeof line, "\"state\":\"awake\",\"polls\":false,\"task\":\"%p\"}", (void *)filch_self());
+    check_int(count_of(text, line), 1);
+    free(text);
+}
+
+static int look_in_and_out_of_scopes(void *arg) {
+    filch_scope scope;
+    (void)arg;
+    look_for_itself();
+    check_int(filch_scope_open(&scope, NULL), 0);
+    look_for_itself();
+    check_int(filch_scope_close(&scope), 0);
+    return 0;
+}
+
+TEST(dump, of_a_worker_that_runs_a_task_tells_which) {
+    check_int(filch_run(look_in_and_out_of_scopes, NULL, &(filch_options){.workers = 1}), 0);
+}
+
+TEST(dump, of_workers_that_have_nothing_to_do_tells_no_task) {
+    enum { WORKERS = 3 };
+    unsigned asleep = 0;
+    filch_runtime *runtime;
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = WORKERS}), 0);
+    while (asleep < WORKERS) {
+        char *text = dump_of(runtime, FILCH_DUMP_TEXT);
+        check_int(count_of(text, "runs"), 0);
+        asleep = count_of(text, ": asleep");
+        check_int(asleep + count_of(text, ": awake, searches\n"), WORKERS);
+        free(text);
+    }
+    filch_runtime_destroy(runtime);
+}
+
+/* ------------------------------------------------------------------------------------------- held by nobody in particular */
+
+struct held {
+    filch_rwlock rwlock;
+    filch_mutex mutex;
+    filch_sem sem, unbounded;
+    filch_event over;
+    atomic_uint have;
+};
+
+static int write_until_over(void *arg) {
+    struct held *held = arg;
+    check_int(filch_rwlock_write(&held->rwlock, FILCH_NEVER), 0);
+    atomic_fetch_add(&held->have, 1);
+    check_int(filch_event_wait(&held->over, FILCH_NEVER), 0);
+    filch_rwlock_downgrade(&held->rwlock);
+    filch_rwlock_read_unlock(&held->rwlock);
+    return 0;
+}
+
+static int read_until_over(void *arg) {
+    struct held *held = arg;
+    check_int(filch_rwlock_read(&held->rwlock, FILCH_NEVER), 0);
+    atomic_fetch_add(&held->have, 1);
+    check_int(filch_event_wait(&held->over, FILCH_NEVER), 0);
+    filch_rwlock_read_unlock(&held->rwlock);
+    return 0;
+}
+
+static int write_it(void *arg) {
+    struct held *held = arg;
+    check_int(filch_rwlock_write(&held->rwlock, FILCH_NEVER), 0);
+    filch_rwlock_write_unlock(&held->rwlock);
+    return 0;
+}
+
+static int take_permits(void *arg) {
+    struct held *held = arg;
+    check_int(filch_sem_acquire_n(&held->sem, 2, FILCH_NEVER), 0);
+    filch_sem_release_n(&held->sem, 2);
+    check_int(filch_sem_acquire(&held->unbounded, FILCH_NEVER), 0);
+    return 0;
+}
+
+static struct held *make_held(void) {
+    struct held *held = calloc(1, sizeof *held);
+    check(held != NULL);
+    filch_rwlock_init(&held->rwlock);
+    filch_mutex_init(&held->mutex);
+    check_int(filch_sem_init(&held->sem, 3, 3), 0);
+    check_int(filch_sem_init(&held->unbounded, 0, 0), 0);
+    filch_event_init(&held->over);
+    return held;
+}
+
+/* Dumps until one has `what`, for free(). */
+static char *dump_until(filch_runtime *runtime, filch_dump_format format, const char *what) {
+    for (;;) {
+        char *text = dump_of(runtime, format);
+        if (strstr(text, what) != NULL) return text;
+        free(text);
+        usleep(1000);
+    }
+}
+
+static filch_runtime *runtime_of(unsigned workers, const char *debug) {
+    filch_runtime *runtime;
+    const filch_options options = {.workers = workers, .on_deadlock = FILCH_DEADLOCK_IGNORE, .debug = debug};
+    check_int(filch_runtime_create(&runtime, &options), 0);
+    return runtime;
+}
+
+static void spawn_named(filch_runtime *runtime, filch_fn *fn, void *arg, const char *name) {
+    check_int(filch_runtime_spawn(runtime, NULL, fn, arg, &(filch_task_options){.name = name}), 0);
+}
+
+static void end_of_held(filch_runtime *runtime, struct held *held) {
+    filch_event_set(&held->over);
+    filch_runtime_destroy(runtime);
+    filch_rwlock_fini(&held->rwlock);
+    filch_mutex_fini(&held->mutex);
+    filch_sem_fini(&held->sem);
+    filch_sem_fini(&held->unbounded);
+    free(held);
+}
+
+TEST(dump, of_who_waits_for_a_writer_names_it) {
+    struct held *held = make_held();
+    filch_runtime *runtime = runtime_of(2, NULL);
+    spawn_named(runtime, write_until_over, held, "writer");
+    while (atomic_load(&held->have) < 1) usleep(100);
+    spawn_named(runtime, read_until_over, held, "reader");
+    char *text = dump_until(runtime, FILCH_DUMP_TEXT, "\"reader\": waits for rwlock, to read 0x");
+    check(strstr(text, ", held by task 0x") != NULL && strstr(text, " \"writer\"; spawned at ") != NULL);
+    check(strstr(text, "DEADLOCK") == NULL);
+    free(text);
+    end_of_held(runtime, held);
+}
+
+static void look_at_readers(const char *debug, const char *what, const char *json) {
+    struct held *held = make_held();
+    filch_runtime *runtime = runtime_of(2, debug);
+    spawn_named(runtime, read_until_over, held, "reader");
+    spawn_named(runtime, read_until_over, held, "reader");
+    while (atomic_load(&held->have) < 2) usleep(100);
+    spawn_named(runtime, write_it, held, "wants to write");
+    char *text = dump_until(runtime, FILCH_DUMP_TEXT, "waits for rwlock, to write 0x");
+    check(strstr(text, what) != NULL);
+    check((strstr(text, " \"reader\"; spawned at ") != NULL) == (debug != NULL));
+    free(text);
+    text = dump_until(runtime, FILCH_DUMP_JSON, "\"waits_for\":\"rwlock, to write\"");
+    check(strstr(text, json) != NULL);
+    free(text);
+    end_of_held(runtime, held);
+}
+
+TEST(dump, of_who_waits_for_readers_counts_them_and_in_debug_mode_names_one) {
+    look_at_readers(NULL, ", held by 2 readers; spawned at ", ",\"readers\":2,\"backtrace\"");
+    look_at_readers("held", ", held by 2 readers, one of them task 0x", ",\"readers\":2,\"reader\":\"0x");
+}
+
+static int read_for_a_moment(void *arg) {
+    struct held *held = arg;
+    check_int(filch_rwlock_read(&held->rwlock, FILCH_NEVER), 0);
+    filch_rwlock_read_unlock(&held->rwlock);
+    atomic_fetch_add(&held->have, 1);
+    return 0;
+}
+
+static int read_and_end(void *arg) {
+    struct held *held = arg;
+    check_int(filch_rwlock_read(&held->rwlock, FILCH_NEVER), 0);
+    atomic_fetch_add(&held->have, 1);
+    return 0;
+}
+
+static void look_at_one_reader(bool ends, const char *what) {
+    struct held *held = make_held();
+    filch_runtime *runtime = runtime_of(1, "held");
+    check_int(filch_rwlock_try_read(&held->rwlock), 0);
+    spawn_named(runtime, read_for_a_moment, held, "brief");
+    if (ends) spawn_named(runtime, read_and_end, held, "careless");
+    while (atomic_load(&held->have) < (ends ? 2 : 1)) usleep(100);
+    if (ends) filch_rwlock_read_unlock(&held->rwlock);
+    spawn_named(runtime, write_it, held, "wants to write");
+    char *text = dump_until(runtime, FILCH_DUMP_TEXT, "waits for rwlock, to write 0x");
+    check(strstr(text, what) != NULL && strstr(text, "brief") == NULL);
+    free(text);
+    filch_rwlock_read_unlock(&held->rwlock);
+    end_of_held(runtime, held);
+}
+
+TEST(dump, names_no_reader_that_has_unlocked) {
+    look_at_one_reader(false, ", held by 1 reader; spawned at ");
+}
+
+TEST(dump, names_a_reader_that_has_ended_without) {
+    look_at_one_reader(true, ", held by 1 reader, task 0x");
+}
+
+TEST(dump, of_who_waits_at_a_semaphore_tells_what_is_left) {
+    struct held *held = make_held();
+    filch_runtime *runtime = runtime_of(1, NULL);
+    check_int(filch_sem_try_acquire_n(&held->sem, 2), 0);
+    spawn_named(runtime, take_permits, held, "taker");
+    free(dump_until(runtime, FILCH_DUMP_TEXT, ", which has 1 permit left of 3; spawned at "));
+    free(dump_until(runtime, FILCH_DUMP_JSON, ",\"permits\":1,\"permits_limit\":3,"));
+    filch_sem_release_n(&held->sem, 2);
+    free(dump_until(runtime, FILCH_DUMP_TEXT, ", which has 0 permits left; spawned at "));
+    filch_sem_release(&held->unbounded);
+    end_of_held(runtime, held);
+}
+
+static int write_then_lock(void *arg) {
+    struct held *held = arg;
+    check_int(filch_rwlock_write(&held->rwlock, FILCH_NEVER), 0);
+    atomic_fetch_add(&held->have, 1);
+    while (atomic_load(&held->have) < 2) filch_yield();
+    int error = filch_mutex_lock(&held->mutex, FILCH_NEVER);
+    check(error == 0 || error == -ECANCELED); /* who is cancelled second is given what the first gives up */
+    if (error == 0) filch_mutex_unlock(&held->mutex);
+    filch_rwlock_write_unlock(&held->rwlock);
+    return 0;
+}
+
+static int lock_then_read(void *arg) {
+    struct held *held = arg;
+    check_int(filch_mutex_lock(&held->mutex, FILCH_NEVER), 0);
+    atomic_fetch_add(&held->have, 1);
+    while (atomic_load(&held->have) < 2) filch_yield();
+    int error = filch_rwlock_read(&held->rwlock, FILCH_NEVER);
+    check(error == 0 || error == -ECANCELED);
+    if (error == 0) filch_rwlock_read_unlock(&held->rwlock);
+    filch_mutex_unlock(&held->mutex);
+    return 0;
+}
+
+TEST(dump, of_a_circle_of_a_writers_lock_and_a_mutex_tells_it) {
+    struct held *held = make_held();
+    filch_runtime *runtime = runtime_of(2, NULL);
+    spawn_named(runtime, write_then_lock, held, "writer");
+    spawn_named(runtime, lock_then_read, held, "locker");
+    char *text = dump_until(runtime, FILCH_DUMP_TEXT, "DEADLOCK");
+    check(strstr(text, "\"locker\" waits for rwlock, to read 0x") != NULL);
+    free(text);
+    filch_runtime_cancel(runtime);
+    end_of_held(runtime, held);
+}
+
+static int lock_until_over(void *arg) {
+    struct held *held = arg;
+    check_int(filch_mutex_lock(&held->mutex, FILCH_NEVER), 0);
+    atomic_fetch_add(&held->have, 1);
+    check_int(filch_event_wait(&held->over, FILCH_NEVER), 0);
+    filch_mutex_unlock(&held->mutex);
+    return 0;
+}
+
+static int lock_what_its_child_holds(void *arg) {
+    struct held *held = arg;
+    filch_frame frame;
+    filch_fork(&frame, lock_until_over, held);
+    while (atomic_load(&held->have) < 1) usleep(100); /* until another worker has taken the call */
+    check_int(filch_mutex_lock(&held->mutex, FILCH_NEVER), 0);
+    filch_mutex_unlock(&held->mutex);
+    return filch_join(&frame);
+}
+
+TEST(dump, of_who_waits_for_its_own_child_tells_no_deadlock) {
+    struct held *held = make_held();
+    filch_runtime *runtime = runtime_of(2, NULL);
+    spawn_named(runtime, lock_what_its_child_holds, held, "parent");
+    char *text = dump_until(runtime, FILCH_DUMP_TEXT, "\"parent\": waits for mutex 0x");
+    check(strstr(text, ", held by task 0x") != NULL && strstr(text, "DEADLOCK") == NULL);
+    free(text);
+    end_of_held(runtime, held);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- the signal */

@@ -325,6 +325,218 @@ TEST(simulation, a_task_may_make_another_runtime_which_joins) {
     }
 }
 
+/* What `fn` writes to standard error, in `text`; its answer. */
+static int listen(int (*fn)(void), char text[512]) {
+    FILE *file = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    check(file != NULL && saved >= 0);
+    check(dup2(fileno(file), STDERR_FILENO) >= 0);
+    int answer = fn();
+    check(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    rewind(file);
+    text[fread(text, 1, 511, file)] = '\0';
+    fclose(file);
+    return answer;
+}
+
+static int nap_and_give_way(void *arg) {
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        check_int(filch_sleep(FILCH_US(10)), 0);
+        filch_yield();
+    }
+    return 3;
+}
+
+static int run_another(const filch_options *options) {
+    filch_runtime *runtime;
+    filch_task *task;
+    int result = -1;
+    int answer = filch_runtime_create(&runtime, options);
+    if (answer != 0) return answer;
+    check_int(filch_runtime_spawn(runtime, &task, nap_and_give_way, NULL, NULL), 0);
+    check_int(filch_await(task, &result, FILCH_NEVER), 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+    check_int(result, 3);
+    return 0;
+}
+
+/* Not asked to be simulated: the simulation's own thread, its tasks, and those that are called outside have no other. */
+static int make_one_that_is_not_simulated(void *arg) {
+    (void)arg;
+    return run_another(&(filch_options){.workers = 3}) + run_another(NULL);
+}
+
+static int run_one_outside(void *arg) {
+    (void)arg;
+    return filch_run(nap_and_give_way, NULL, NULL) == 3 ? make_one_that_is_not_simulated(NULL) : -1;
+}
+
+static int make_some(void *arg) {
+    int result = -1;
+    check_int(make_one_that_is_not_simulated(arg), 0);
+    check_int(filch_blocking(run_one_outside, NULL, &result, FILCH_NEVER), 0);
+    return result;
+}
+
+static int two_make_some(void *arg) {
+    filch_task *tasks[2];
+    for (int i = 0; i < 2; i++) check_int(filch_spawn(&tasks[i], make_some, arg, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        int result = -1;
+        check_int(filch_await(tasks[i], &result, FILCH_NEVER), 0);
+        check_int(result, 0);
+    }
+    return 0;
+}
+
+TEST(simulation, whatever_runtime_is_made_within_is_of_it) {
+    filch_explore_options options = {.seeds = 50, .workers = 2, .policy = FILCH_PCT};
+    check_int(filch_explore(two_make_some, NULL, &options, NULL), 0);
+    filch_runtime *first;
+    filch_simulation simulation = {.seed = 3, .quiet = true};
+    check_int(filch_runtime_create(&first, &(filch_options){.workers = 2, .simulation = &simulation}), 0);
+    check_int(make_one_that_is_not_simulated(NULL), 0); /* by the thread that all run on */
+    check_int(filch_runtime_destroy(first), 0);
+    check_int(make_one_that_is_not_simulated(NULL), 0); /* and this is not */
+}
+
+static int run_in_a_task(void *arg) {
+    (void)arg;
+    return filch_run(nap_and_give_way, NULL, &(filch_options){.simulation = &(filch_simulation){.seed = 1}});
+}
+
+static int explore_in_a_task(void *arg) {
+    (void)arg;
+    filch_explored explored;
+    int answer = filch_explore(nap_and_give_way, NULL, NULL, &explored);
+    check_int(explored.seeds, 0);
+    return answer;
+}
+
+static int make_in_a_task(void *arg) {
+    (void)arg;
+    return run_another(&(filch_options){.simulation = &(filch_simulation){.seed = 1}});
+}
+
+static int run_within(void) {
+    return run_seed(run_in_a_task, NULL, 1, 2, FILCH_RANDOM_WALK, NULL);
+}
+
+static int run_beside(void) {
+    return filch_run(run_in_a_task, NULL, &(filch_options){.workers = 2});
+}
+
+static int explore_within_one(void) {
+    return run_seed(explore_in_a_task, NULL, 1, 2, FILCH_RANDOM_WALK, NULL);
+}
+
+static int explore_beside(void) {
+    return filch_run(explore_in_a_task, NULL, &(filch_options){.workers = 2});
+}
+
+static int make_beside(void) {
+    return filch_run(make_in_a_task, NULL, &(filch_options){.workers = 2});
+}
+
+TEST(simulation, what_cannot_be_made_within_a_task_is_told_in_a_line) {
+    static const struct {
+        int (*fn)(void);
+        int answer;
+        const char *line;
+    } cases[] = {{run_within, -EDEADLK, "filch: simulation: filch_run would keep the worker"},
+                 {run_beside, -EDEADLK, "filch: simulation: filch_run would keep the worker"},
+                 {explore_within_one, -EBUSY, "filch: explore: there is a simulation already: -EBUSY\n"},
+                 {explore_beside, -EDEADLK, "filch: explore: by a task of a runtime"},
+                 {make_beside, -EDEADLK, "filch: simulation: a task of a runtime that is not simulated"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        check_int(listen(cases[i].fn, text), cases[i].answer);
+        check(strncmp(text, cases[i].line, strlen(cases[i].line)) == 0);
+        check(strchr(text, '\n') == text + strlen(text) - 1); /* one line */
+    }
+}
+
+static int leave_a_runtime(void *arg) {
+    return filch_runtime_create(arg, &(filch_options){.workers = 1});
+}
+
+TEST_DIES(simulation, a_runtime_that_a_seed_has_left_aborts, "seed 1 has left a runtime") {
+    filch_runtime *runtime;
+    (void)!filch_explore(leave_a_runtime, &runtime, &(filch_explore_options){.quiet = true}, NULL);
+}
+
+/* ------------------------------------------------------------------------------------------ who looks again and again */
+
+static int sleep_long(void *arg) {
+    (void)arg;
+    return filch_sleep(FILCH_SEC(3));
+}
+
+static int look_until_it_is_done(void *arg) {
+    filch_task *task;
+    (void)arg;
+    check_int(filch_spawn(&task, sleep_long, NULL, NULL), 0);
+    while (!filch_task_done(task)) filch_yield();
+    return filch_await(task, NULL, FILCH_NEVER);
+}
+
+static int look_outside(void *arg) {
+    while (!filch_task_done(*(filch_task **)arg)) filch_yield();
+    return 0;
+}
+
+static int let_another_look(void *arg) {
+    filch_task *task;
+    int result = -1;
+    (void)arg;
+    check_int(filch_spawn(&task, sleep_long, NULL, NULL), 0);
+    check_int(filch_blocking(look_outside, &task, &result, FILCH_NEVER), 0);
+    check_int(result, 0);
+    return filch_await(task, NULL, FILCH_NEVER);
+}
+
+/* On whatever worker the other sleeps. */
+TEST(simulation, who_gives_way_until_another_has_slept_sees_that_it_has) {
+    filch_explore_options options = {.seeds = 20, .workers = 3, .policy = FILCH_PCT};
+    check_int(filch_explore(look_until_it_is_done, NULL, &options, NULL), 0);
+    check_int(filch_explore(let_another_look, NULL, &options, NULL), 0);
+    filch_runtime *runtime;
+    filch_task *task;
+    filch_simulation simulation = {.seed = 3, .quiet = true};
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 2, .simulation = &simulation}), 0);
+    check_int(filch_runtime_spawn(runtime, &task, sleep_long, NULL, NULL), 0);
+    check_int(look_outside(&task), 0); /* by the thread that all run on */
+    check_int(filch_await(task, NULL, FILCH_NEVER), 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+}
+
+/* As many as have workers of their own never leave the clock to jump. */
+static int look_for_a_while(void *arg) {
+    for (int i = 0; i < 20000; i++) {
+        if (filch_task_done(*(filch_task **)arg)) return 0;
+        filch_yield();
+    }
+    return -ETIMEDOUT;
+}
+
+static int let_two_look(void *arg) {
+    filch_task *sleeper, *lookers[2];
+    (void)arg;
+    check_int(filch_spawn(&sleeper, nap_and_give_way, NULL, NULL), 0);
+    for (int i = 0; i < 2; i++) check_int(filch_spawn(&lookers[i], look_for_a_while, &sleeper, NULL), 0);
+    int results[2];
+    for (int i = 0; i < 2; i++) check_int(filch_await(lookers[i], &results[i], FILCH_NEVER), 0);
+    check_int(filch_await(sleeper, NULL, FILCH_NEVER), 0);
+    return results[0] != 0 ? results[0] : results[1];
+}
+
+TEST(simulation, who_is_due_goes_on_while_others_run) {
+    filch_explore_options options = {.seeds = 50, .workers = 4};
+    check_int(filch_explore(let_two_look, NULL, &options, NULL), 0);
+}
+
 struct turns {
     filch_mutex mutex;
     int inside;
@@ -431,6 +643,65 @@ TEST(simulation, a_seed_explored_after_others_is_the_schedule_that_it_is_alone) 
         check_seeds_alone(use_the_rest, workers, FILCH_RANDOM_WALK);
         check_seeds_alone(leave_traces, workers, FILCH_PCT);
     }
+}
+
+/* ---------------------------------------------------------------------------------------- each seed's own numbers */
+
+struct numbers {
+    uint64_t seed;
+    filch_stats stats[64];
+};
+
+static int wait_for_it(void *arg) {
+    return filch_event_wait(arg, FILCH_NEVER);
+}
+
+/* So many tasks wait at a time, each on a stack of its own, some on another kind: more in one seed than in the next. */
+static int hold_stacks(void *arg) {
+    struct numbers *numbers = arg;
+    filch_event event = FILCH_EVENT_INIT;
+    filch_task *tasks[40];
+    unsigned count = 40 / (1 + numbers->seed % 5);
+    for (unsigned i = 0; i < count; i++) {
+        filch_task_options options = {.stack_size = i % 4 == 0 ? 256 << 10 : 0};
+        check_int(filch_spawn(&tasks[i], wait_for_it, &event, &options), 0);
+    }
+    check_int(filch_sleep(FILCH_MS(1)), 0); /* all of them wait by then */
+    filch_event_set(&event);
+    for (unsigned i = 0; i < count; i++) check_int(filch_await(tasks[i], NULL, FILCH_NEVER), 0);
+    check_int(filch_runtime_stats(filch_runtime_current(), &numbers->stats[numbers->seed++]), 0);
+    return 0;
+}
+
+static void check_same_stacks(const filch_stats *one, const filch_stats *other) {
+    check_int(one->stacks, other->stacks);
+    check_int(one->stacks_peak, other->stacks_peak);
+    check_int(one->stacks_cached, other->stacks_cached);
+    check_int(one->stack_bytes, other->stack_bytes);
+    check_int(one->stack_refills, other->stack_refills);
+    check_int(one->stack_spills, other->stack_spills);
+    check_int(one->spawned, other->spawned);
+    check_int(one->parks, other->parks);
+    check_int(one->switches, other->switches);
+    check_int(one->timers_set, other->timers_set);
+}
+
+TEST(simulation, a_seed_that_comes_after_others_counts_stacks_as_it_does_alone) {
+    static struct numbers explored, alone;
+    enum { SEEDS = 20 };
+    filch_explore_options options = {.first_seed = 1, .seeds = SEEDS, .workers = 3};
+    explored.seed = 1;
+    check_int(filch_explore(hold_stacks, &explored, &options, NULL), 0);
+    size_t most = 0, least = SIZE_MAX;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        alone.seed = seed;
+        check_int(run_seed(hold_stacks, &alone, seed, 3, FILCH_RANDOM_WALK, NULL), 0);
+        check_same_stacks(&explored.stats[seed], &alone.stats[seed]);
+        size_t peak = explored.stats[seed].stacks_peak;
+        if (peak > most) most = peak;
+        if (peak < least) least = peak;
+    }
+    check(least < 20 && most > 40); /* they differ, and later ones are lower again */
 }
 
 static void *explore_outside(void *arg) {

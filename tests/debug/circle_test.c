@@ -274,7 +274,191 @@ TEST(circle, of_a_task_and_a_thread_is_told) {
     tells(run_with_a_thread, "mutex-cycle=fail", "    thread ", 1);
 }
 
+/* While it is told of a circle, in the name of the runtime of a task in it, that task goes on and the runtime ends. */
+struct late {
+    struct pair *pair;
+    atomic_bool telling, destroyed;
+};
+
+static void tell_for_long(const filch_report *report, void *arg) {
+    struct late *late = arg;
+    atomic_store(&late->telling, true);
+    for (int i = 0; i < 100; i++) { /* it is seen here, if it is, however long the machine takes for the rest */
+        usleep(1000);
+        must(!atomic_load(&late->destroyed));
+    }
+    must(strcmp(report->runtime, "brief") == 0 && strstr(report->text, " closes a circle of 2 ") != NULL);
+}
+
+static int lock_until_cancelled(void *arg) {
+    struct late *late = arg;
+    must(lock_two(late->pair, &late->pair->one, &late->pair->other, FILCH_NEVER) == -ECANCELED);
+    return 0;
+}
+
+/* The thread is the one that closes the circle: the task waits already. */
+static void *lock_when_the_task_waits(void *arg) {
+    struct late *late = arg;
+    must(filch_mutex_lock(&late->pair->other, FILCH_NEVER) == 0);
+    must(filch_barrier_wait(&late->pair->both, FILCH_NEVER) >= 0);
+    usleep(20000);
+    must(filch_mutex_lock(&late->pair->one, FILCH_NEVER) == 0);
+    filch_mutex_unlock(&late->pair->one);
+    filch_mutex_unlock(&late->pair->other);
+    return NULL;
+}
+
+static void run_a_brief_runtime(void) {
+    struct late late = {.pair = make_pair()};
+    filch_runtime *runtime;
+    filch_task *task;
+    pthread_t thread;
+    const filch_options options = {
+        .workers = 1, .name = "brief", .debug = "mutex-cycle", .on_report = tell_for_long, .on_report_arg = &late};
+    must(filch_runtime_create(&runtime, &options) == 0);
+    must(filch_runtime_spawn(runtime, &task, lock_until_cancelled, &late, NULL) == 0);
+    must(pthread_create(&thread, NULL, lock_when_the_task_waits, &late) == 0);
+    while (!atomic_load(&late.telling)) usleep(1000);
+    filch_task_cancel(task);
+    must(filch_await(task, NULL, FILCH_NEVER) == 0);
+    must(filch_runtime_destroy(runtime) == 0);
+    atomic_store(&late.destroyed, true);
+    must(pthread_join(thread, NULL) == 0);
+}
+
+TEST(circle, is_told_by_a_thread_before_the_runtime_ends_whose_it_is) {
+    tells_nothing(run_a_brief_runtime, NULL);
+}
+
+enum { BRIEF_RUNTIMES = 30 };
+
+static void count_report(const filch_report *report, void *arg) {
+    must(strcmp(report->runtime, "brief") == 0);
+    atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+struct race {
+    struct pair *pair;
+    atomic_bool over;
+};
+
+static int lock_both_for_a_while(void *arg) {
+    struct race *race = arg;
+    must(filch_mutex_lock(&race->pair->one, FILCH_NEVER) == 0);
+    int error = filch_mutex_lock(&race->pair->other, filch_after(FILCH_MS(1)));
+    must(error == 0 || error == -ETIMEDOUT);
+    if (error == 0) filch_mutex_unlock(&race->pair->other);
+    filch_mutex_unlock(&race->pair->one);
+    return 0;
+}
+
+static void *lock_both_backwards(void *arg) {
+    struct race *race = arg;
+    while (!atomic_load(&race->over)) {
+        must(filch_mutex_lock(&race->pair->other, FILCH_NEVER) == 0);
+        usleep(100);
+        int error = filch_mutex_lock(&race->pair->one, filch_after(FILCH_MS(1)));
+        must(error == 0 || error == -ETIMEDOUT);
+        if (error == 0) filch_mutex_unlock(&race->pair->one);
+        filch_mutex_unlock(&race->pair->other);
+    }
+    return NULL;
+}
+
+/* Threads close circles, or do not, with tasks of runtimes that are no more a moment later. */
+static void run_many_brief_runtimes(void) {
+    struct race race = {.pair = make_pair()};
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, lock_both_backwards, &race) == 0);
+    for (int i = 0; i < BRIEF_RUNTIMES; i++) {
+        atomic_uint *told = calloc(1, sizeof *told);
+        const filch_options options = {
+            .workers = 1, .name = "brief", .debug = "mutex-cycle", .on_report = count_report, .on_report_arg = told};
+        must(told != NULL && filch_run(lock_both_for_a_while, &race, &options) == 0);
+        free(told);
+    }
+    atomic_store(&race.over, true);
+    must(pthread_join(thread, NULL) == 0);
+    free(race.pair);
+}
+
+TEST(circle, is_looked_for_while_runtimes_come_and_go) {
+    tells_nothing(run_many_brief_runtimes, NULL);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- no circle */
+
+enum { ROUNDS = 8 };
+
+struct reuse {
+    filch_mutex mutex;
+    atomic_bool over;
+};
+
+static int end_at_once(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+/* By a waiter, and in place. */
+static int await_under_the_lock(void *arg) {
+    struct reuse *reuse = arg;
+    for (int round = 0; round < ROUNDS; round++) {
+        filch_task *task;
+        must(filch_mutex_lock(&reuse->mutex, FILCH_NEVER) == 0);
+        must(filch_spawn(&task, end_at_once, NULL, NULL) == 0);
+        must(filch_await(task, NULL, round % 2 == 0 ? filch_after(FILCH_SEC(40)) : FILCH_NEVER) == 0);
+        filch_mutex_unlock(&reuse->mutex);
+    }
+    atomic_store(&reuse->over, true);
+    return 0;
+}
+
+static int lock_what_is_held(void *arg) {
+    struct reuse *reuse = arg;
+    must(filch_mutex_lock(&reuse->mutex, FILCH_NEVER) == 0);
+    filch_mutex_unlock(&reuse->mutex);
+    return 0;
+}
+
+/*
+ * Tasks that lock get the records of those that have been awaited, before the awaiter, who holds the lock, has gone on: they
+ * wait for it, and it for no such task.
+ */
+static int use_records_again(void *arg) {
+    struct reuse reuse = {.over = false};
+    filch_task *awaiter, *locker;
+    (void)arg;
+    filch_mutex_init(&reuse.mutex);
+    must(filch_spawn(&awaiter, await_under_the_lock, &reuse, NULL) == 0);
+    while (!atomic_load(&reuse.over)) {
+        must(filch_spawn(&locker, lock_what_is_held, &reuse, NULL) == 0);
+        must(filch_await(locker, NULL, FILCH_NEVER) == 0);
+        filch_yield();
+    }
+    must(filch_await(awaiter, NULL, FILCH_NEVER) == 0);
+    return 0;
+}
+
+static void simulate_records_used_again(void) {
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        const filch_explore_options options = {.seeds = 100, .workers = workers};
+        must(filch_explore(use_records_again, NULL, &options, NULL) == 0);
+    }
+}
+
+static void run_records_used_again(void) {
+    for (unsigned workers = 1; workers <= 4; workers++) {
+        for (int i = 0; i < 50; i++) {
+            must(filch_run(use_records_again, NULL, &(filch_options){.workers = workers}) == 0);
+        }
+    }
+}
+
+TEST(circle, is_not_told_where_the_record_of_an_awaited_task_is_used_again) {
+    tells_nothing(simulate_records_used_again, "mutex-cycle");
+    tells_nothing(run_records_used_again, "mutex-cycle");
+}
 
 enum { PHILOSOPHERS = 5, MEALS = 100 };
 

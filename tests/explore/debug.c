@@ -78,6 +78,17 @@ void filch__ledger_left(const void *lock) {
     abort();
 }
 
+bool filch__ledger_reads(const void *lock) {
+    (void)lock;
+    abort();
+}
+
+void filch__ledger_reads_no_more(const void *lock, bool last) {
+    (void)lock;
+    (void)last;
+    abort();
+}
+
 void filch__ledger_task_ends(struct filch_task *task) {
     (void)task;
     abort();

@@ -147,6 +147,24 @@ TEST(choice, where_the_kernel_does_not_tell_what_it_can_do_there_is_epoll) {
 
 #endif
 
+/* ------------------------------------------------------------------------------------------------------------- waits */
+
+#ifdef SYS_epoll_pwait2
+
+static int sleeps_at_the_poller(void *name) {
+    check_int(chooses(name), 0);
+    check_int(filch_sleep(FILCH_MS(2)), 0);
+    return 0;
+}
+
+/* Filters that are older than a system call often answer this, and not that there is none such. */
+TEST(choice, where_waits_in_nanoseconds_are_forbidden_milliseconds_do) {
+    forbid(SYS_epoll_pwait2);
+    check_int(filch_run(sleeps_at_the_poller, epoll, &(filch_options){.workers = 1, .poller = FILCH_POLLER_EPOLL}), 0);
+}
+
+#endif
+
 /* A debug line is one line, whatever was chosen. */
 TEST(choice, a_line_says_what_was_chosen_if_asked_for) {
     check_int(setenv("FILCH_DEBUG", "io", 1), 0);

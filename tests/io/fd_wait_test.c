@@ -515,6 +515,34 @@ TEST(fd_wait, what_the_library_owns_may_be_polled_too) {
     run_with_all(poll_what_is_the_librarys, NULL);
 }
 
+/* Whoever reads is the second to have it watched, by a copy of the number; and then leaves it open. */
+static int leave_what_is_polled_open(void *number) {
+    filch_fd fd = adopt(((int *)number)[0]);
+    struct reader poller = {.fd = fd}, reader = {.fd = fd};
+    filch_task *first = start(poll_number, &poller);
+    until_waiting("read", 1);
+    filch_task *second = start(read_one, &reader);
+    until_waiting("read", 2);
+    check_int(write(((int *)number)[1], "xy", 2), 2);
+    check_int(result_of(first), 0);
+    check_int(result_of(second), 0);
+    char byte;
+    check_int(filch_fd_read(fd, &byte, 1, FILCH_NEVER), 1);
+    return 0;
+}
+
+TEST(fd_wait, what_is_open_and_was_polled_too_is_closed_with_its_runtime) {
+    for (size_t i = 0; i < TEST_WORKERS; i++) {
+        char byte;
+        int numbers[2], before = numbers_open();
+        make_numbers(numbers);
+        run_with(test_workers[i], leave_what_is_polled_open, numbers);
+        check_int(numbers_open(), before + 1);       /* the other end is closed, and so is its copy */
+        check_int(recv(numbers[1], &byte, 1, 0), 0); /* with io_uring in a moment: the kernel has it by then */
+        check_int(close(numbers[1]), 0);
+    }
+}
+
 TEST(fd_wait, on_a_thread_that_is_no_worker_poll_is_poll) {
     int numbers[2];
     check_int(pipe2(numbers, O_NONBLOCK | O_CLOEXEC), 0);
@@ -526,6 +554,7 @@ TEST(fd_wait, on_a_thread_that_is_no_worker_poll_is_poll) {
     close(numbers[1]);
     check_int(filch_poll(numbers[0], FILCH_READABLE, FILCH_NEVER), FILCH_READABLE);
     check_int(filch_poll(numbers[1], FILCH_READABLE, FILCH_NEVER), -EBADF);
+    check_int(filch_poll(-1, FILCH_READABLE, PASSED), -EBADF); /* to poll(2) that is a place left free */
     check_int(filch_poll(numbers[0], 0, FILCH_NEVER), -EINVAL);
     close(numbers[0]);
 }

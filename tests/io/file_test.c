@@ -409,6 +409,32 @@ TEST(file, one_that_is_closed_while_a_call_uses_it_is_closed_after_that) {
     folder_remove();
 }
 
+/* What has no positions is not read or written as if it had one, whoever makes the calls. */
+static int move_at_no_position(void *arg) {
+    (void)arg;
+    int numbers[2];
+    filch_file ends[2];
+    char got[8] = "";
+    check_int(pipe2(numbers, O_CLOEXEC), 0);
+    for (int i = 0; i < 2; i++) check_int(filch_file_adopt(&ends[i], numbers[i], NULL), 0);
+    check_int(filch_file_write(ends[1], "word", 4, FILCH_NEVER), 4);
+    for (int64_t offset = 0; offset < 2; offset++) {
+        check_int(filch_file_pread(ends[0], got, sizeof got, offset, FILCH_NEVER), -ESPIPE);
+        check_int(filch_file_pwrite(ends[1], "more", 4, offset, FILCH_NEVER), -ESPIPE);
+    }
+    check_int(filch_file_read(ends[0], got, sizeof got, FILCH_NEVER), 4);
+    check(strcmp(got, "word") == 0);
+    for (int i = 0; i < 2; i++) check_int(filch_file_close(ends[i]), 0);
+    check_int(filch_file_pread(ends[0], got, sizeof got, 0, FILCH_NEVER), -EBADF);
+    return 0;
+}
+
+TEST(file, what_has_no_positions_is_not_moved_at_one) {
+    run_with(1, move_at_no_position, NULL);
+    check_int(filch_run(move_at_no_position, NULL, &(filch_options){.poller = FILCH_POLLER_EPOLL}), 0);
+    check_int(filch_run(move_at_no_position, NULL, &(filch_options){.poller = FILCH_POLLER_IO_URING}), 0);
+}
+
 /* ---------------------------------------------------------------------------------------- deadlines and cancellation */
 
 /* Every call that waits, none of which may change anything. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 
 #include "alloc/alloc.h"
 #include "tests/io/net.h"
@@ -216,6 +217,65 @@ TEST(metrics, a_descriptor_gets_all_of_it_or_the_error_is_told) {
     free(all.text);
     check_int(filch_runtime_destroy(runtime), 0);
     run_with(4, write_to_nobody, NULL); /* a worker, which SIGPIPE is kept away from */
+}
+
+static void *write_all_to(void *arg) {
+    check_int(filch_metrics_write(NULL, *(int *)arg), 0);
+    return NULL;
+}
+
+/* How much there is in the pipe. */
+static int filled(int end) {
+    int bytes;
+    check_int(ioctl(end, FIONREAD, &bytes), 0);
+    return bytes;
+}
+
+TEST(metrics, a_pipe_that_nobody_reads_does_not_hold_up_a_runtimes_end) {
+    filch_runtime *runtime = runtime_named("held", 16), *another = runtime_named("another", 2);
+    int ends[2];
+    pthread_t thread;
+    check_int(pipe2(ends, O_CLOEXEC), 0);
+    int size = fcntl(ends[1], F_SETPIPE_SZ, 4096);
+    check(size >= 4096 && filch_metrics_text(NULL, NULL, 0) > size);
+    check_int(pthread_create(&thread, NULL, write_all_to, &ends[1]), 0);
+    while (filled(ends[0]) < size) usleep(1000); /* it has written what it can, and waits in write(2) */
+    check_int(filch_runtime_destroy(runtime), 0);
+    check_int(filch_run(nap, NULL, &(filch_options){.workers = 2}), 0); /* one more comes and goes */
+    check_int(filch_runtime_destroy(another), 0);
+    check_int(filled(ends[0]), size); /* and it still does */
+    struct drain all = {ends[0], malloc(1u << 20), 0};
+    pthread_t reader;
+    check_int(pthread_create(&reader, NULL, drain, &all), 0);
+    check_int(pthread_join(thread, NULL), 0);
+    close(ends[1]);
+    check_int(pthread_join(reader, NULL), 0);
+    close(ends[0]);
+    if (samples == NULL) samples = malloc(sizeof *samples);
+    read_metrics(samples, all.text); /* whole, and of when it was asked for */
+    check_int(value_of(samples, "filch_workers{runtime=\"held\"}"), 16);
+    check_int(value_of(samples, "filch_workers{runtime=\"another\"}"), 2);
+    free(all.text);
+}
+
+TEST(metrics, without_memory_nothing_is_written) {
+    filch_runtime *runtime = runtime_named("poor", 2);
+    int ends[2];
+    check_int(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    check_int(filch_runtime_shutdown(runtime, FILCH_NEVER), 0);
+    size_t before = filch__heap_objects();
+    filch__alloc_fail(1, false);
+    int answer = filch_metrics_write(NULL, ends[1]);
+    filch__alloc_fail(0, false);
+    check_int(answer, -ENOMEM);
+    check_int(filled(ends[0]), 0);
+    check_int(filch__heap_objects(), before);
+    check_int(filch_metrics_write(NULL, ends[1]), 0);
+    check(filled(ends[0]) > 0);
+    check_int(filch__heap_objects(), before);
+    close(ends[0]);
+    close(ends[1]);
+    check_int(filch_runtime_destroy(runtime), 0);
 }
 
 /* --------------------------------------------------------------------------------------------- at the same time */

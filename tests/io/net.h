@@ -107,6 +107,45 @@ static inline void connect_pair(filch_fd *one, filch_fd *other) {
     check_int(filch_fd_close(listener), 0);
 }
 
+/* Sends `text` one way, and checks that it arrives. */
+static inline void exchange(filch_fd from, filch_fd to, const char *text) {
+    char buffer[64] = "";
+    size_t size = strlen(text);
+    check_int(filch_fd_write_all(from, text, size, NULL, FILCH_NEVER), 0);
+    check_int(filch_fd_read_exactly(to, buffer, size, NULL, FILCH_NEVER), 0);
+    check(strcmp(buffer, text) == 0);
+}
+
+/* Tasks that accept, at the listener that is their argument: one connection, which is closed; or for ever. */
+static inline int accept_one(void *arg) {
+    filch_fd fd;
+    int error = filch_tcp_accept(*(filch_fd *)arg, &fd, NULL, FILCH_NEVER);
+    return error != 0 ? error : filch_fd_close(fd);
+}
+
+static inline int accept_for_ever(void *arg) {
+    filch_fd fd;
+    return filch_tcp_accept(*(filch_fd *)arg, &fd, NULL, FILCH_NEVER);
+}
+
+/*
+ * A listener whose queue is full: further connections are neither accepted nor refused. Those in the queue are the
+ * caller's, to be closed.
+ */
+enum { QUEUED = 2 };
+
+static inline filch_fd listen_full(filch_address at, filch_address *address, filch_fd queued[QUEUED]) {
+    filch_fd listener = listen_at(at, address, &(filch_tcp_listen_options){.backlog = 1});
+    for (int i = 0; i < QUEUED; i++) {
+        check_int(filch_tcp_connect_address(&queued[i], address, NULL, FILCH_NEVER), 0);
+    }
+    return listener;
+}
+
+static inline void close_all(filch_fd *fds, int count) {
+    for (int i = 0; i < count; i++) check_int(filch_fd_close(fds[i]), 0);
+}
+
 /* A port at which nobody listens: the socket that is returned, to be closed by close(2), has it and does not. */
 static inline int hold_port(filch_address at, filch_address *address) {
     int number = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

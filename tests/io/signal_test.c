@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -286,6 +287,39 @@ static int close_while_waited_for(void *arg) {
     }
     filch_signal_close(signals);
     return 0;
+}
+
+/* Handles of descriptors lead to records, which are used again: who has one that was closed long ago waits at nothing. */
+struct knocking {
+    filch_fd closed;
+    atomic_bool over;
+};
+
+static void *knock(void *arg) {
+    struct knocking *knocking = arg;
+    while (!atomic_load(&knocking->over)) check_int(filch_fd_number(knocking->closed), -EBADF);
+    return NULL;
+}
+
+static int close_while_others_knock(void *arg) {
+    (void)arg;
+    int number = eventfd(0, EFD_CLOEXEC);
+    struct knocking knocking = {0};
+    pthread_t thread;
+    check_int(filch_fd_adopt(&knocking.closed, number, NULL), 0);
+    check_int(filch_fd_close(knocking.closed), 0);
+    check_int(pthread_create(&thread, NULL, knock, &knocking), 0);
+    for (int i = 0; i < 4000 / TEST_SCALE; i++) {
+        filch_signals *signals = open_signals(SIGUSR1);
+        filch_signal_close(signals);
+    }
+    atomic_store(&knocking.over, true);
+    check_int(pthread_join(thread, NULL), 0);
+    return 0;
+}
+
+TEST(signal, a_handle_is_closed_whoever_has_an_old_one_of_its_descriptor) {
+    run_with_both(close_while_others_knock, NULL);
 }
 
 TEST_DIES(signal, closing_a_handle_that_is_waited_for_aborts, "are waited for") {

@@ -232,6 +232,47 @@ TEST(stream_read, a_lower_limit_leaves_what_is_read_ahead) {
     filch_stream_destroy(stream);
 }
 
+/* A transport during whose second read somebody lowers the limit, to less than a line has been looked through by then. */
+struct lowering {
+    filch_stream *stream;
+    int reads;
+};
+
+static ssize_t read_and_lower(void *self, void *buffer, size_t size, filch_deadline deadline) {
+    (void)deadline;
+    struct lowering *lowering = self;
+    if (++lowering->reads == 2) {
+        check_int(filch_stream_set_limits(lowering->stream, &(filch_stream_options){.read_limit = 16}), 0);
+        size = 1;
+    }
+    memset(buffer, 'x', size);
+    return (ssize_t)size;
+}
+
+static void close_nothing(void *self) {
+    (void)self;
+}
+
+TEST(stream_read, a_limit_that_is_lowered_while_a_line_is_waited_for_holds) {
+    static const filch_transport_ops ops = {
+        .kind = "lowering", .read = read_and_lower, .write = tap_write, .close = close_nothing};
+    struct lowering lowering = {0};
+    char line[2 * LIMIT];
+    const void *view;
+    check_int(filch_stream_create(&lowering.stream, (filch_transport){&ops, &lowering}, NULL), 0);
+    filch_stream *stream = lowering.stream;
+    check_int(filch_stream_read_line(stream, line, sizeof line, FILCH_NEVER), -ENOBUFS);
+    ssize_t ahead = filch_stream_peek(stream, 0, &view, FILCH_NEVER);
+    check_int(lowering.reads, 1);
+    char *room = malloc((size_t)ahead + 2);
+    check_int(filch_stream_read_until(stream, "\n", 1, room, (size_t)ahead + 2, FILCH_NEVER), -EMSGSIZE);
+    check_int(lowering.reads, 2);
+    check_int(filch_stream_read_exactly(stream, room, (size_t)ahead + 1, NULL, FILCH_NEVER), 0);
+    check(room[0] == 'x' && room[ahead] == 'x');
+    free(room);
+    filch_stream_destroy(stream);
+}
+
 TEST(stream_read, no_more_is_read_ahead_than_the_limit) {
     static char text[300000];
     memset(text, 'x', sizeof text - 1);

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Proves that connections are made, accepted and broken off as the contracts say; that waits are cut short and leave no
- * descriptor behind; that an accept without a descriptor sleeps, counts, and goes on when there is one; that of several
- * addresses the first to answer wins, whatever the others do; and that options arrive in the kernel.
+ * descriptor behind; and that options arrive in the kernel.
  */
 #include <netinet/tcp.h>
-#include <stdatomic.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 
-#include "io/happy_eyeballs.h"
-#include "io/system.h"
 #include "tests/io/net.h"
 
 /* ------------------------------------------------------------------------------------------------ connect and accept */
-
-static void exchange(filch_fd from, filch_fd to, const char *text) {
-    char buffer[64] = "";
-    size_t size = strlen(text);
-    check_int(filch_fd_write_all(from, text, size, NULL, FILCH_NEVER), 0);
-    check_int(filch_fd_read_exactly(to, buffer, size, NULL, FILCH_NEVER), 0);
-    check(strcmp(buffer, text) == 0);
-}
 
 static int talk(void *arg) {
     filch_address *at = arg, address, peer, seen;
@@ -97,12 +82,6 @@ TEST(tcp, an_accept_that_does_not_wait_tries) {
 }
 
 /* Several wait, and as many connections come at once, of which the kernel may tell with one event. */
-static int accept_once(void *arg) {
-    filch_fd fd;
-    int error = filch_tcp_accept(*(filch_fd *)arg, &fd, NULL, FILCH_NEVER);
-    return error != 0 ? error : filch_fd_close(fd);
-}
-
 static int share_connections(void *arg) {
     enum { ACCEPTORS = 16 };
     filch_address address;
@@ -111,7 +90,7 @@ static int share_connections(void *arg) {
     (void)arg;
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < ACCEPTORS; i++) {
-            tasks[i] = start(accept_once, &listener);
+            tasks[i] = start(accept_one, &listener);
             while (filch_task_each(filch_runtime_current(), waits_now, tasks[i]) == 0) filch_sleep(FILCH_US(50));
         }
         for (int i = 0; i < ACCEPTORS; i++) { /* without a wait in between */
@@ -220,32 +199,9 @@ TEST(tcp, a_refused_connection_is_an_error) {
 
 /* ------------------------------------------------------------------------------------------------------- cut short */
 
-/*
- * A listener whose queue is full: further connections are neither accepted nor refused. Those in the queue are the
- * caller's, to be closed.
- */
-enum { QUEUED = 2 };
-
-static filch_fd listen_full(filch_address at, filch_address *address, filch_fd queued[QUEUED]) {
-    filch_fd listener = listen_at(at, address, &(filch_tcp_listen_options){.backlog = 1});
-    for (int i = 0; i < QUEUED; i++) {
-        check_int(filch_tcp_connect_address(&queued[i], address, NULL, FILCH_NEVER), 0);
-    }
-    return listener;
-}
-
-static void close_all(filch_fd *fds, int count) {
-    for (int i = 0; i < count; i++) check_int(filch_fd_close(fds[i]), 0);
-}
-
 static int connect_for_ever(void *arg) {
     filch_fd fd;
     return filch_tcp_connect_address(&fd, arg, NULL, FILCH_NEVER);
-}
-
-static int accept_for_ever(void *arg) {
-    filch_fd fd;
-    return filch_tcp_accept(*(filch_fd *)arg, &fd, NULL, FILCH_NEVER);
 }
 
 static int be_cut_short(void *arg) {
@@ -296,12 +252,6 @@ TEST(tcp, a_cancelled_task_connects_to_nobody) {
 }
 
 /* Accepts and connects that are cancelled at every moment: each connection is one side's and the other's, or nobody's. */
-static int accept_in_a_storm(void *arg) {
-    filch_fd fd;
-    int error = filch_tcp_accept(*(filch_fd *)arg, &fd, NULL, FILCH_NEVER);
-    return error != 0 ? error : filch_fd_close(fd);
-}
-
 static int connect_in_a_storm(void *arg) {
     filch_fd fd;
     int error = filch_tcp_connect_address(&fd, arg, NULL, FILCH_NEVER);
@@ -316,7 +266,7 @@ static int storm(void *arg) {
     (void)arg;
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < PAIRS; i++) {
-            accepts[i] = start(accept_in_a_storm, &listener);
+            accepts[i] = start(accept_one, &listener);
             connects[i] = start(connect_in_a_storm, &address);
         }
         filch_sleep(FILCH_US(50 * round));
@@ -399,310 +349,6 @@ static int listen_on_both(void *arg) {
 
 TEST(tcp, a_listener_of_ipv6_is_one_of_ipv4_unless_it_says_not) {
     run_clean(listen_on_both, NULL);
-}
-
-/* ----------------------------------------------------------------------------------------------------------- shortage */
-
-static int accept_one(void *arg) {
-    filch_fd fd;
-    int error = filch_tcp_accept(*(filch_fd *)arg, &fd, NULL, FILCH_NEVER);
-    return error != 0 ? error : filch_fd_close(fd);
-}
-
-/* Takes all descriptors that are left to the process; how many. */
-static int take_descriptors(int *numbers, int max) {
-    int count = 0;
-    while (count < max && (numbers[count] = dup(STDERR_FILENO)) >= 0) count++;
-    check(count < max);
-    return count;
-}
-
-static int64_t cpu_ns(void) {
-    struct timespec used;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return used.tv_sec * FILCH_SEC(1) + used.tv_nsec;
-}
-
-static int accept_without_descriptors(void *arg) {
-    enum { MAX = 300 };
-    static int numbers[MAX];
-    filch_address address;
-    filch_fd listener = listen_here(&address), client, fd;
-    (void)arg;
-    check_int(filch_tcp_connect_address(&client, &address, NULL, FILCH_NEVER), 0);
-    uint64_t shortages = filch_accept_shortages();
-    int taken = take_descriptors(numbers, MAX), before = taken;
-    check_int(filch_tcp_accept(listener, &fd, NULL, (filch_deadline){0}), -EMFILE);
-    check_int(filch_tcp_accept(listener, &fd, NULL, filch_after(FILCH_MS(20))), -EMFILE);
-    check(filch_accept_shortages() >= shortages + 3);
-
-    shortages = filch_accept_shortages();
-    int64_t cpu_before = cpu_ns();
-    filch_task *task = start(accept_one, &listener);
-    while (filch_accept_shortages() < shortages + 5) filch_sleep(FILCH_MS(1));
-    check(cpu_ns() - cpu_before < FILCH_SEC(5)); /* some milliseconds, in truth */
-    check_int(filch_task_done(task), false);
-    while (taken > 0) close(numbers[--taken]);
-    check_int(result_of(task), 0);
-
-    taken = take_descriptors(numbers, MAX);
-    check(taken >= before - 1);
-    check_is_cancelled(accept_for_ever, &listener);
-    task = start(accept_for_ever, &listener);
-    shortages = filch_accept_shortages();
-    while (filch_accept_shortages() < shortages + 1) filch_sleep(FILCH_MS(1));
-    filch_fd_close(listener);
-    check_int(result_of(task), -EBADF);
-    while (taken > 0) close(numbers[--taken]);
-    filch_fd_close(client);
-    return 0;
-}
-
-TEST(tcp, without_a_descriptor_an_accept_sleeps_counts_and_goes_on_when_there_is_one) {
-    run_scarce(accept_without_descriptors, NULL);
-}
-
-static int count_attempts(void *arg) {
-    enum { MAX = 300 };
-    static int numbers[MAX];
-    filch_address address;
-    filch_fd listener = listen_here(&address), client, fd;
-    (void)arg;
-    check_int(filch_tcp_connect_address(&client, &address, NULL, FILCH_NEVER), 0);
-    int taken = take_descriptors(numbers, MAX);
-    uint64_t before = filch_accept_shortages();
-    check_int(filch_tcp_accept(listener, &fd, NULL, filch_after(FILCH_MS(300))), -EMFILE);
-    check(filch_accept_shortages() - before <= 8); /* after 0, 5, 15, 35, 75, 155, 255 ms, and 300 */
-    while (taken > 0) close(numbers[--taken]);
-    filch_fd_close(client);
-    filch_fd_close(listener);
-    return 0;
-}
-
-TEST(tcp, an_accept_without_a_descriptor_does_not_spin) {
-    run_scarce(count_attempts, NULL);
-}
-
-static int connect_without_descriptors(void *arg) {
-    enum { MAX = 300 };
-    static int numbers[MAX];
-    filch_address address;
-    filch_fd listener = listen_here(&address), fd;
-    (void)arg;
-    int taken = take_descriptors(numbers, MAX);
-    check_int(filch_tcp_connect_address(&fd, &address, NULL, FILCH_NEVER), -EMFILE);
-    check_int(filch_tcp_listen(&fd, &address, NULL), -EMFILE);
-    while (taken > 0) close(numbers[--taken]);
-    filch_fd_close(listener);
-    return 0;
-}
-
-TEST(tcp, without_a_descriptor_nothing_is_opened) {
-    run_scarce(connect_without_descriptors, NULL);
-}
-
-/* One system call after the other fails, on both sides. Nothing hangs, and nothing is left open. */
-static int connect_and_accept(void *arg) {
-    int answer = *(int *)arg;
-    filch_fd fds[3] = {{0}};
-    filch_address at = filch_address_ip4_loopback(0);
-    char byte = 'x';
-    for (uint64_t nth = 1;; nth++) {
-        filch__system_fail(nth, false, answer);
-        int error = filch_tcp_listen(&fds[0], &at, NULL);
-        if (error == 0) error = filch_fd_address(fds[0], false, &at);
-        if (error == 0) error = filch_tcp_connect_address(&fds[1], &at, NULL, FILCH_NEVER);
-        if (error == 0) error = filch_tcp_accept(fds[0], &fds[2], NULL, filch_after(FILCH_SEC(30)));
-        if (error == 0) error = filch_fd_write_all(fds[1], &byte, 1, NULL, FILCH_NEVER);
-        if (error == 0) error = filch_fd_read_exactly(fds[2], &byte, 1, NULL, FILCH_NEVER);
-        bool failed = filch__system_calls() >= nth;
-        filch__system_fail(0, false, 0);
-        for (int i = 0; i < 3; i++) (void)filch_fd_close(fds[i]);
-        at = filch_address_ip4_loopback(0);
-        check(error == 0 || (failed && error == answer && answer != -EINTR));
-        if (!failed) return 0;
-    }
-}
-
-TEST(tcp, whichever_system_call_fails_nothing_is_left_open) {
-    int answers[] = {-ENOMEM, -ENOBUFS, -ECONNRESET, -EMFILE};
-    for (int i = 0; i < 4; i++) run_clean(connect_and_accept, &answers[i]);
-}
-
-TEST(tcp, whichever_system_call_is_interrupted_is_made_again) {
-    int interrupted = -EINTR;
-    run_clean(connect_and_accept, &interrupted);
-}
-
-/* -------------------------------------------------------------------------------------------------------- several at once */
-
-static int connect_by_name(void *arg) {
-    filch_address address;
-    filch_fd listener = listen_at(*(filch_address *)arg, &address, NULL), client, server;
-    char service[8];
-    snprintf(service, sizeof service, "%u", filch_address_port(&address));
-    const char *const hosts[] = {"localhost", address.any.sa_family == AF_INET ? "127.0.0.1" : "::1"};
-    bool found = address.any.sa_family == AF_INET; /* not every machine knows localhost as ::1 */
-    for (int i = found ? 0 : 1; i < 2; i++) {
-        check_int(filch_tcp_connect(&client, hosts[i], service, NULL, FILCH_NEVER), 0);
-        check_int(filch_tcp_accept(listener, &server, NULL, FILCH_NEVER), 0);
-        exchange(client, server, "by name");
-        filch_fd_close(client);
-        filch_fd_close(server);
-    }
-    filch_fd_close(listener);
-    return 0;
-}
-
-TEST(tcp, a_name_is_looked_up_and_connected_to) {
-    filch_address ip4 = filch_address_ip4_loopback(0), ip6 = filch_address_ip6_loopback(0);
-    run_clean(connect_by_name, &ip4);
-    run_clean(connect_by_name, &ip6);
-}
-
-TEST(tcp, families_are_tried_in_turn) {
-    static const char *const texts[] = {"[::1]:1", "[::1]:2", "[::1]:3", "127.0.0.1:4", "127.0.0.1:5", "[::1]:6"};
-    static const int order[] = {1, 4, 2, 5, 3, 6};
-    enum { COUNT = 6 };
-    filch_address addresses[COUNT];
-    for (int i = 0; i < COUNT; i++) check_int(filch_address_parse(&addresses[i], texts[i]), 0);
-    filch__interleave(addresses, COUNT);
-    for (int i = 0; i < COUNT; i++) check_int(filch_address_port(&addresses[i]), order[i]);
-    filch__interleave(addresses, 1);
-    filch__interleave(addresses, 0);
-    check_int(filch_address_port(&addresses[0]), 1);
-}
-
-/* A port of ::1 at which nobody listens, and one of 127.0.0.1 at which somebody does: the former is refused. */
-static int race_past_refused(void *arg) {
-    filch_address addresses[3], live;
-    filch_fd listener = listen_here(&live), client, server;
-    (void)arg;
-    int held[2] = {hold_port(filch_address_ip6_loopback(0), &addresses[0]),
-                   hold_port(filch_address_ip4_loopback(0), &addresses[1])};
-    addresses[2] = live;
-    filch_tcp_connect_options patient = {.attempt_delay_ns = FILCH_SEC(1000)}; /* failures alone begin the next one */
-    check_int(filch__connect_to_any(&client, addresses, 3, &patient, FILCH_NEVER), 0);
-    check_int(filch_tcp_accept(listener, &server, NULL, FILCH_NEVER), 0);
-    exchange(client, server, "past two");
-    for (int i = 0; i < 2; i++) close(held[i]);
-    filch_fd_close(client);
-    filch_fd_close(server);
-    filch_fd_close(listener);
-    return 0;
-}
-
-TEST(tcp, an_address_that_refuses_makes_way_for_the_next) {
-    run_clean(race_past_refused, NULL);
-}
-
-/* The first address answers nothing: its listener's queue is full. The second is tried beside it. */
-static int race_past_silent(void *arg) {
-    filch_address addresses[2];
-    filch_fd queued[QUEUED], silent = listen_full(filch_address_ip6_loopback(0), &addresses[0], queued);
-    filch_fd listener = listen_here(&addresses[1]), client, server;
-    filch_address silent_address = addresses[0], peer;
-    (void)arg;
-    filch_tcp_connect_options hasty = {.attempt_delay_ns = FILCH_MS(10)};
-    int64_t begun = filch_now();
-    check_int(filch__connect_to_any(&client, addresses, 2, &hasty, FILCH_NEVER), 0);
-    check(filch_now() - begun >= FILCH_MS(10));
-    check_int(filch_fd_address(client, true, &peer), 0);
-    check(!filch_address_equal(&peer, &silent_address));
-    check_int(filch_tcp_accept(listener, &server, NULL, FILCH_NEVER), 0);
-    exchange(client, server, "beside");
-    filch_fd_close(client);
-    filch_fd_close(server);
-    close_all(queued, QUEUED);
-    filch_fd_close(silent);
-    filch_fd_close(listener);
-    return 0;
-}
-
-TEST(tcp, an_address_that_is_silent_is_overtaken_by_the_next) {
-    run_clean(race_past_silent, NULL);
-}
-
-/* Accepts until it gets the connection of `client`; others, which have lost their race, are closed. */
-static filch_fd accept_from(filch_fd listener, filch_fd client) {
-    filch_address own, peer;
-    check_int(filch_fd_address(client, false, &own), 0);
-    for (;;) {
-        filch_fd fd;
-        check_int(filch_tcp_accept(listener, &fd, &peer, FILCH_NEVER), 0);
-        if (filch_address_equal(&own, &peer)) return fd;
-        filch_fd_close(fd);
-    }
-}
-
-/* Two that answer, and are tried at the same time: one wins, and the other's connection, if there is one, is closed. */
-static int race_evenly(void *arg) {
-    filch_address addresses[2], first;
-    filch_fd listeners[2] = {listen_at(filch_address_ip6_loopback(0), &addresses[0], NULL), listen_here(&addresses[1])};
-    (void)arg;
-    first = addresses[0];
-    for (int i = 0; i < 200; i++) {
-        filch_address peer;
-        filch_fd client;
-        filch_tcp_connect_options at_once = {.attempt_delay_ns = i % 2};
-        check_int(filch__connect_to_any(&client, addresses, 2, &at_once, FILCH_NEVER), 0);
-        check_int(filch_fd_address(client, true, &peer), 0);
-        filch_fd server = accept_from(listeners[filch_address_equal(&peer, &first) ? 0 : 1], client);
-        exchange(client, server, "won");
-        filch_fd_close(client);
-        filch_fd_close(server);
-    }
-    close_all(listeners, 2);
-    return 0;
-}
-
-TEST(tcp, of_two_that_answer_one_is_the_connection) {
-    run_clean(race_evenly, NULL);
-}
-
-static int race_in_vain(void *arg) {
-    filch_address addresses[3];
-    filch_fd fd, queued[QUEUED], silent = listen_full(filch_address_ip6_loopback(0), &addresses[2], queued);
-    (void)arg;
-    int held[2] = {hold_port(filch_address_ip4_loopback(0), &addresses[0]),
-                   hold_port(filch_address_ip4_loopback(0), &addresses[1])};
-    filch_address refused[2] = {addresses[0], addresses[1]};
-    filch_tcp_connect_options hasty = {.attempt_delay_ns = FILCH_MS(10)};
-    check_int(filch__connect_to_any(&fd, refused, 2, &hasty, FILCH_NEVER), -ECONNREFUSED);
-    check_int(filch__connect_to_any(&fd, addresses, 3, &hasty, filch_after(FILCH_MS(40))), -ETIMEDOUT);
-    check_int(filch__connect_to_any(&fd, addresses, 3, &hasty, (filch_deadline){0}), -ETIMEDOUT);
-    for (int i = 0; i < 2; i++) close(held[i]);
-    close_all(queued, QUEUED);
-    filch_fd_close(silent);
-    return 0;
-}
-
-TEST(tcp, where_nobody_answers_the_first_error_or_the_deadline_is_told) {
-    run_clean(race_in_vain, NULL);
-}
-
-static int race_for_ever(void *arg) {
-    filch_address addresses[2];
-    filch_fd fd;
-    memcpy(addresses, arg, sizeof addresses);
-    return filch__connect_to_any(&fd, addresses, 2, &(filch_tcp_connect_options){.attempt_delay_ns = FILCH_MS(10)},
-                                 FILCH_NEVER);
-}
-
-static int cancel_race(void *arg) {
-    filch_address addresses[2];
-    filch_fd queued[2][QUEUED], silent[2];
-    (void)arg;
-    silent[0] = listen_full(filch_address_ip6_loopback(0), &addresses[0], queued[0]);
-    silent[1] = listen_full(filch_address_ip4_loopback(0), &addresses[1], queued[1]);
-    for (int i = 0; i < 5; i++) check_is_cancelled(race_for_ever, addresses);
-    for (int i = 0; i < 2; i++) close_all(queued[i], QUEUED);
-    close_all(silent, 2);
-    return 0;
-}
-
-TEST(tcp, a_race_that_is_cancelled_leaves_nothing) {
-    run_clean(cancel_race, NULL);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ options */
@@ -865,162 +511,4 @@ TEST(tcp, a_thread_names_a_runtime_or_is_refused) {
     check_int(filch_fd_close(listener), 0);
     check_int(filch_runtime_destroy(runtime), 0);
     check_int(open_fds(), before);
-}
-
-/* --------------------------------------------------------------------------------------------------------------- many */
-
-enum { MANY = 1000 };
-
-static int echo(void *arg) {
-    filch_fd fd = *(filch_fd *)arg;
-    char buffer[64];
-    ssize_t got;
-    while ((got = filch_fd_read(fd, buffer, sizeof buffer, FILCH_NEVER)) > 0) {
-        check_int(filch_fd_write_all(fd, buffer, (size_t)got, NULL, FILCH_NEVER), 0);
-    }
-    check_int(got, 0);
-    return filch_fd_close(fd);
-}
-
-struct client {
-    filch_address address;
-    atomic_int *together;
-    int number;
-};
-
-static int ask(void *arg) {
-    struct client *client = arg;
-    filch_fd fd;
-    char text[32], answer[32];
-    check_int(filch_tcp_connect_address(&fd, &client->address, NULL, FILCH_NEVER), 0);
-    atomic_fetch_add(client->together, 1);
-    while (atomic_load(client->together) < MANY) filch_sleep(FILCH_MS(1));
-    for (int round = 0; round < 3; round++) {
-        int size = snprintf(text, sizeof text, "%d of %d;", client->number, round);
-        check_int(filch_fd_write_all(fd, text, (size_t)size, NULL, FILCH_NEVER), 0);
-        check_int(filch_fd_read_exactly(fd, answer, (size_t)size, NULL, FILCH_NEVER), 0);
-        check(memcmp(text, answer, (size_t)size) == 0);
-    }
-    return filch_fd_close(fd);
-}
-
-static int be_many(void *arg) {
-    static filch_task *clients[MANY], *servers[MANY];
-    static struct client arguments[MANY];
-    static filch_fd connections[MANY];
-    filch_address address;
-    filch_fd listener = listen_here(&address);
-    atomic_int together = 0;
-    (void)arg;
-    for (int i = 0; i < MANY; i++) {
-        arguments[i] = (struct client){address, &together, i};
-        clients[i] = start(ask, &arguments[i]);
-    }
-    for (int i = 0; i < MANY; i++) {
-        check_int(filch_tcp_accept(listener, &connections[i], NULL, FILCH_NEVER), 0);
-        servers[i] = start(echo, &connections[i]);
-    }
-    for (int i = 0; i < MANY; i++) {
-        check_int(result_of(clients[i]), 0);
-        check_int(result_of(servers[i]), 0);
-    }
-    filch_fd_close(listener);
-    return 0;
-}
-
-TEST(tcp, a_thousand_connections_at_once) {
-    struct rlimit limit;
-    check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    int before = open_fds();
-    run_with(2, be_many, NULL);
-    check_int(open_fds(), before);
-}
-
-/* Ten thousand on each side, which is more than one process may have on many a system: the clients are another. */
-#if defined(FILCH_TSAN) || defined(FILCH_ASAN)
-enum { CROWD = 2000 };
-#else
-enum { CROWD = 10000 };
-#endif
-
-struct crowd {
-    filch_address address;
-    filch_fd listener;
-    int port[2]; /* the server's address goes through this pipe */
-};
-
-static int meet(void *arg) {
-    struct client *client = arg;
-    filch_fd fd;
-    char byte = (char)client->number, answer;
-    check_int(filch_tcp_connect_address(&fd, &client->address, NULL, FILCH_NEVER), 0);
-    atomic_fetch_add(client->together, 1);
-    while (atomic_load(client->together) < CROWD) filch_sleep(FILCH_MS(5));
-    check_int(filch_fd_write_all(fd, &byte, 1, NULL, FILCH_NEVER), 0);
-    check_int(filch_fd_read(fd, &answer, 1, FILCH_NEVER), 1);
-    check_int(answer, byte);
-    return filch_fd_close(fd);
-}
-
-static int be_the_crowd(void *arg) {
-    static struct client clients[CROWD];
-    struct crowd *crowd = arg;
-    filch_scope scope;
-    atomic_int together = 0;
-    check_int(filch_scope_open(&scope, NULL), 0);
-    for (int i = 0; i < CROWD; i++) {
-        clients[i] = (struct client){crowd->address, &together, i};
-        check_int(filch_scope_spawn(&scope, NULL, meet, &clients[i], NULL), 0);
-    }
-    return filch_scope_close(&scope);
-}
-
-static int serve_one(filch_fd fd, const filch_address *peer, void *arg) {
-    (void)peer, (void)arg;
-    return echo(&fd);
-}
-
-static int stop_after_all(void *arg) {
-    filch_server *server = arg;
-    while (filch_server_counts(server).finished < CROWD) filch_sleep(FILCH_MS(5));
-    filch_server_stop(server);
-    return 0;
-}
-
-static int serve_the_crowd(void *arg) {
-    struct crowd *crowd = arg;
-    static filch_server server;
-    crowd->listener = listen_here(&crowd->address);
-    check(write(crowd->port[1], &crowd->address, sizeof crowd->address) == (ssize_t)sizeof crowd->address);
-    filch_task *stopper = start(stop_after_all, &server);
-    check_int(filch_serve(crowd->listener, serve_one, NULL, &(filch_serve_options){.server = &server}), 0);
-    check_int(result_of(stopper), 0);
-    check_int(filch_server_counts(&server).failed, 0);
-    filch_fd_close(crowd->listener);
-    return 0;
-}
-
-TEST(tcp, ten_thousand_connections_at_once) {
-    struct rlimit limit;
-    struct crowd crowd;
-    int status = -1;
-    check_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    check_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    check(limit.rlim_cur > CROWD + 100);
-    check_int(pipe(crowd.port), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        bool told = read(crowd.port[0], &crowd.address, sizeof crowd.address) == (ssize_t)sizeof crowd.address;
-        _exit(told && filch_run(be_the_crowd, &crowd, &(filch_options){.workers = 2}) == 0 ? 0 : 1);
-    }
-    int before = open_fds();
-    run_with(2, serve_the_crowd, &crowd);
-    check_int(open_fds(), before);
-    check(waitpid(child, &status, 0) == child);
-    check_int(status, 0);
-    close(crowd.port[0]);
-    close(crowd.port[1]);
 }

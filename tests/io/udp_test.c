@@ -38,7 +38,7 @@ static void send_text(filch_fd fd, const char *text, const filch_address *to) {
 
 /* ---------------------------------------------------------------------------------------------------------- one by one */
 
-static int exchange(void *arg) {
+static int exchange_datagrams(void *arg) {
     filch_address at = *(filch_address *)arg, one_address, other_address;
     filch_fd one = open_at(at, &one_address), other = open_at(at, &other_address);
     send_text(one, "there", &other_address);
@@ -56,8 +56,8 @@ static int exchange(void *arg) {
 
 TEST(udp, datagrams_arrive_one_by_one_empty_ones_too) {
     filch_address ip4 = filch_address_ip4_loopback(0), ip6 = filch_address_ip6_loopback(0);
-    run_clean(exchange, &ip4);
-    run_clean(exchange, &ip6);
+    run_clean(exchange_datagrams, &ip4);
+    run_clean(exchange_datagrams, &ip6);
 }
 
 static int be_too_long(void *arg) {

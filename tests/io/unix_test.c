@@ -19,14 +19,6 @@ static filch_address address_of(const char *form, const char *folder) {
     return address;
 }
 
-static void exchange(filch_fd from, filch_fd to, const char *text) {
-    char buffer[64] = "";
-    size_t size = strlen(text);
-    check_int(filch_fd_write_all(from, text, size, NULL, FILCH_NEVER), 0);
-    check_int(filch_fd_read_exactly(to, buffer, size, NULL, FILCH_NEVER), 0);
-    check(strcmp(buffer, text) == 0);
-}
-
 /* -------------------------------------------------------------------------------------------------------------- streams */
 
 static int talk(void *arg) {
@@ -234,6 +226,78 @@ TEST(unix_sockets, datagrams_arrive_by_path_and_by_abstract_name) {
     run_clean(send_datagrams, "unix:@%s");
 }
 
+/*
+ * A path of others may fill its place to the last byte, without a zero; the kernel counts one in all the same, for which
+ * there is no room. What is told is an address all the same: it can be written, compared and answered.
+ */
+static filch_address address_that_fills_its_place(const char *folder) {
+    filch_address address = {.length = sizeof address.local, .local = {.sun_family = AF_UNIX}};
+    size_t length = strlen(folder), room = sizeof address.local.sun_path;
+    memset(address.local.sun_path, 'x', room);
+    memcpy(address.local.sun_path, folder, length);
+    address.local.sun_path[length] = '/';
+    return address;
+}
+
+static void check_is_whole(const filch_address *told, const filch_address *address) {
+    char text[FILCH_ADDRESS_TEXT_MAX];
+    check_int(told->length, sizeof told->local);
+    check(filch_address_equal(told, address));
+    filch_address_format(told, text, sizeof text);
+    check_int(strlen(text), strlen("unix:") + sizeof address->local.sun_path);
+}
+
+static int answer_to_a_long_path(void *arg) {
+    (void)arg;
+    char folder[32], name[sizeof(struct sockaddr_un)] = "", buffer[8];
+    filch_address told = {0};
+    make_folder(folder, sizeof folder);
+    filch_address here = address_of("unix:%s/here", folder), there = address_that_fills_its_place(folder);
+    memcpy(name, there.local.sun_path, sizeof there.local.sun_path);
+    int number = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    check_int(bind(number, &there.any, there.length), 0);
+    filch_fd fd, theirs;
+    check_int(filch_unix_datagram(&fd, &here, NULL, NULL), 0);
+    for (int i = 0; i < 2; i++) check_int(sendto(number, "ask", 3, 0, &here.any, here.length), 3);
+    check_int(filch_udp_recv_from(fd, buffer, sizeof buffer, &told, NULL, FILCH_NEVER), 3);
+    check_is_whole(&told, &there);
+    check_int(filch_udp_send_to(fd, "told", 4, &told, FILCH_NEVER), 4);
+    check_int(recv(number, buffer, sizeof buffer, 0), 4);
+    filch_datagram datagram = {.data = buffer, .room = sizeof buffer};
+    check_int(filch_udp_recv_many(fd, &datagram, 1, FILCH_NEVER), 1);
+    check_is_whole(&datagram.address, &there);
+    check_int(filch_fd_adopt(&theirs, number, NULL), 0);
+    check_int(filch_fd_address(theirs, false, &told), 0);
+    check_is_whole(&told, &there);
+    check_int(unlink(here.local.sun_path), 0);
+    check_int(unlink(name), 0);
+
+    filch_fd listener, connection;
+    filch_stream *stream;
+    check_int(filch_fd_close(theirs), 0);
+    check_int(filch_unix_listen(&listener, &here, NULL), 0);
+    number = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check_int(bind(number, &there.any, there.length), 0);
+    check_int(connect(number, &here.any, here.length), 0);
+    check_int(filch_unix_accept(listener, &connection, &told, FILCH_NEVER), 0);
+    check_is_whole(&told, &there);
+    check_int(filch_stream_open_fd(&stream, connection, NULL), 0);
+    check_int(filch_stream_address(stream, true, &told), 0);
+    check_is_whole(&told, &there);
+    filch_stream_destroy(stream);
+    check_int(filch_fd_close(listener), 0);
+    check_int(filch_fd_close(fd), 0);
+    check_int(close(number), 0);
+    check_int(unlink(here.local.sun_path), 0);
+    check_int(unlink(name), 0);
+    check_int(rmdir(folder), 0);
+    return 0;
+}
+
+TEST(unix_sockets, a_path_that_fills_its_place_can_be_answered) {
+    run_clean(answer_to_a_long_path, NULL);
+}
+
 /* A receiver whose queue is full, once as the peer of the sender, once not: the sender waits, and none is lost. */
 struct flood {
     filch_fd fd;
@@ -367,6 +431,35 @@ static int pass_fds(void *arg) {
 TEST(unix_sockets, descriptors_are_passed_and_closed_on_exec) {
     int kinds[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
     for (int i = 0; i < 3; i++) run_clean(pass_fds, &kinds[i]);
+}
+
+/* In a stream they end what is received at a time: what was sent before comes with them, and what was sent after does not. */
+static int pass_between_bytes(void *arg) {
+    struct pipes pipes;
+    filch_fd one, other;
+    char buffer[8] = "";
+    int number;
+    (void)arg;
+    make_pipes(&pipes, 1);
+    check_int(filch_unix_pair(&one, &other, SOCK_STREAM, NULL), 0);
+    check_int(filch_fd_write(one, "ab", 2, FILCH_NEVER), 2);
+    check_int(filch_unix_send_fds(one, "cd", 2, pipes.reading, 1, FILCH_NEVER), 2);
+    check_int(filch_fd_write(one, "ef", 2, FILCH_NEVER), 2);
+    filch_unix_fds fds = {.numbers = &number, .room = 1};
+    check_int(filch_unix_recv_fds(other, buffer, sizeof buffer, &fds, FILCH_NEVER), 4);
+    check_int(fds.count, 1);
+    check_is_pipe(&pipes, 0, number);
+    check(memcmp(buffer, "abcd", 4) == 0);
+    check_int(filch_unix_recv_fds(other, buffer, sizeof buffer, &fds, FILCH_NEVER), 2);
+    check_int(fds.count, 0);
+    close_pipes(&pipes, 1);
+    filch_fd_close(one);
+    filch_fd_close(other);
+    return 0;
+}
+
+TEST(unix_sockets, descriptors_end_what_is_received_at_a_time) {
+    run_clean(pass_between_bytes, NULL);
 }
 
 static int pass_too_many(void *arg) {

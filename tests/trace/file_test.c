@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "sched/trace.h"
 #include "tests/api/workers.h"
 #include "tests/trace/picture.h"
 
@@ -36,7 +37,8 @@ static int run_child(void (*program)(void), const char *words, char said[TEXT_MA
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         alarm(TEST_SECONDS);
         for (int i = 1; i < NSIG; i++) {
-            if (i == SIGSEGV || i == SIGABRT || i == SIGBUS) signal(i, SIG_DFL); /* the runner has its own */
+            if (i == SIGSEGV || i == SIGABRT || i == SIGBUS || i == SIGFPE || i == SIGILL)
+                signal(i, SIG_DFL); /* the runner has its own */
         }
         check_int(chdir(folder), 0);
         check(dup2(fileno(errors), STDERR_FILENO) >= 0); /* a sanitizer's report of the crash is no failure */
@@ -134,6 +136,51 @@ static void forks(void) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
+/* Called at the exit just before the file is written: the last to be registered comes first. */
+static void tell_of_the_exit(void) {
+    int fd = open("exits", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    check(fd >= 0);
+    close(fd);
+}
+
+static void *exits_meanwhile(void *arg) {
+    (void)arg;
+    exit(0);
+}
+
+/* As if somebody were starting or stopping a trace just then, on another thread: for as long as that, nothing is copied. */
+static void exits_while_a_trace_is_started(void) {
+    pthread_t thread;
+    (void)runtime_with_work();
+    check_int(atexit(tell_of_the_exit), 0);
+    filch__lock_take(&filch__trace_lock);
+    check_int(pthread_create(&thread, NULL, exits_meanwhile, NULL), 0);
+    while (access("exits", F_OK) != 0) usleep(1000);
+    usleep(200000); /* what it would do without the lock is not seen on a machine that is busier than that */
+    check_int(size_of("t.json"), 0);
+    check_int(unlink("exits"), 0);
+    filch__lock_leave(&filch__trace_lock);
+    pthread_join(thread, NULL); /* the process ends instead */
+}
+
+/* The child has one thread, and not the one that had the lock when its parent forked. */
+static void forks_while_a_trace_is_started(void) {
+    filch_runtime *runtime = runtime_with_work();
+    filch__lock_take(&filch__trace_lock);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        filch__lock_take(&filch__trace_lock); /* as any call on a trace of its own would */
+        filch__lock_leave(&filch__trace_lock);
+        _exit(0);
+    }
+    filch__lock_leave(&filch__trace_lock);
+    int status;
+    while (waitpid(child, &status, 0) < 0) check(errno == EINTR);
+    check(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+}
+
 /* ----------------------------------------------------------------------------------------------- the file at the end */
 
 static void check_file(void (*program)(void), const char *words, const char *name) {
@@ -157,6 +204,14 @@ TEST(trace_file, it_is_there_when_the_runtime_has_ended) {
 TEST(trace_file, it_is_there_when_the_process_exits) {
     check_file(exits_from_a_task, "t.json", "t.json");
     check_file(leaves_a_runtime, "t.json", "t.json");
+}
+
+TEST(trace_file, at_the_exit_it_is_copied_under_the_lock_of_traces) {
+    check_file(exits_while_a_trace_is_started, "t.json", "t.json");
+}
+
+TEST(trace_file, the_lock_of_traces_is_free_in_the_child_of_a_fork) {
+    check_file(forks_while_a_trace_is_started, "t.json", "t.json");
 }
 
 TEST(trace_file, it_is_where_the_program_was_started) {
@@ -350,6 +405,87 @@ TEST(trace_file, the_former_handler_comes_after_it) {
     check_int(slices_named(picture, "culprit"), 1);
     picture_free(picture);
     end_folder();
+}
+
+/* ------------------------------------------------------------------------------------------ signals that are passed on */
+
+static void sets(int number, void (*handler)(int), int flags) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    check_int(sigaction(number, &action, NULL), 0);
+}
+
+/* An ignored fault would come again for ever: the kernel does not ignore it either. */
+static void faults_ignored(void) {
+    sets(SIGSEGV, SIG_IGN, 0);
+    crashes();
+}
+
+/* There is no such page in the file: SIGBUS. */
+static int reads_behind_the_end(void *arg) {
+    (void)arg;
+    FILE *file = tmpfile();
+    check(file != NULL);
+    volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fileno(file), 0);
+    check(page != MAP_FAILED);
+    return page[0];
+}
+
+static void reads_behind_the_end_ignored(void) {
+    sets(SIGBUS, SIG_IGN, 0);
+    (void)filch_run(reads_behind_the_end, NULL, &(filch_options){.workers = 2});
+}
+
+/* Of those that are sent the program notices nothing. */
+static void is_sent_what_it_ignores(void) {
+    static const int numbers[] = {SIGBUS, SIGFPE, SIGILL};
+    for (int i = 0; i < 3; i++) sets(numbers[i], SIG_IGN, 0);
+    filch_runtime *runtime = runtime_with_work();
+    for (int i = 0; i < 3; i++) check_int(raise(numbers[i]), 0);
+    check_int(filch_runtime_destroy(runtime), 0);
+    dprintf(STDERR_FILENO, "goes on\n");
+}
+
+TEST(trace_file, faults_that_are_ignored_end_the_process_and_signals_that_are_ignored_do_not) {
+    check_crash(faults_ignored, SIGSEGV, "culprit");
+    check_crash(reads_behind_the_end_ignored, SIGBUS, "main");
+    char said[TEXT_MAX];
+    check(ended_well(run_child(is_sent_what_it_ignores, "t.json", said)));
+    check(strcmp(said, "goes on\n") == 0);
+    picture_free(take_picture("t.json"));
+    end_folder();
+}
+
+static void comes_once(int number) {
+    dprintf(STDERR_FILENO, "handled: %d\n", number);
+}
+
+/* The handler returns to the instruction that has faulted: a second time, for who has asked for one. */
+static void faults_with_a_handler_for_once(void) {
+    sets(SIGBUS, comes_once, SA_RESETHAND | SA_ONSTACK);
+    (void)filch_run(reads_behind_the_end, NULL, &(filch_options){.workers = 2});
+}
+
+static void is_sent_two_with_a_handler_for_once(void) {
+    sets(SIGFPE, comes_once, SA_RESETHAND);
+    (void)runtime_with_work();
+    check_int(raise(SIGFPE), 0);
+    check_int(raise(SIGFPE), 0);
+    dprintf(STDERR_FILENO, "goes on\n");
+}
+
+TEST(trace_file, a_handler_that_was_to_come_once_comes_once) {
+    static const struct {
+        void (*program)(void);
+        int number;
+    } cases[] = {{faults_with_a_handler_for_once, SIGBUS}, {is_sent_two_with_a_handler_for_once, SIGFPE}};
+    for (int i = 0; i < 2; i++) {
+        char said[TEXT_MAX], expected[64];
+        check(was_killed_by(run_child(cases[i].program, "t.json", said), cases[i].number));
+        snprintf(expected, sizeof expected, "handled: %d\n", cases[i].number);
+        check(strcmp(said, expected) == 0);
+        picture_free(take_picture("t.json"));
+        end_folder();
+    }
 }
 
 #endif

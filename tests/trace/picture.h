@@ -17,7 +17,7 @@
 
 #include "tests/test.h"
 
-enum { PICTURE_DEPTH_MAX = 128, PICTURE_TIDS_MAX = 128 };
+enum { PICTURE_DEPTH_MAX = 128, PICTURE_TIDS_MAX = 128, PICTURE_COUNTERS_MAX = 128 };
 
 /* ------------------------------------------------------------------------------------------------------------- JSON */
 
@@ -109,8 +109,17 @@ struct row {
     double begun[PICTURE_DEPTH_MAX];
 };
 
+struct counter {
+    char name[64];
+    double at; /* the last value's time */
+    long first, last, least, most;
+    unsigned count; /* of values */
+};
+
 struct picture {
     char *text;
+    unsigned counter_count;
+    struct counter counters[PICTURE_COUNTERS_MAX];
     size_t slice_count, start_count, finish_count; /* of `slices`, those at the top */
     struct slice *slices;
     struct flow *starts, *finishes;
@@ -142,9 +151,43 @@ static void slice_add(struct picture *picture, long tid, double from, double to)
     picture->slices[picture->slice_count++] = (struct slice){tid, from, to};
 }
 
+static struct counter *counter_named(struct picture *picture, const char *name) {
+    for (unsigned i = 0; i < picture->counter_count; i++) {
+        if (strcmp(picture->counters[i].name, name) == 0) return &picture->counters[i];
+    }
+    return NULL;
+}
+
+/* A counter's values come in the order of time. */
+static void read_counter(struct picture *picture, const char *line) {
+    char name[64];
+    const char *at = strstr(line, "\"cat\":\"counter\",\"name\":\"");
+    check(at != NULL && sscanf(at + 24, "%63[^\"]", name) == 1);
+    struct counter *counter = counter_named(picture, name);
+    double now = number_in(line, "\"ts\":");
+    long value = (long)number_in(line, "\"args\":{\"value\":");
+    check(value >= 0);
+    if (counter == NULL) {
+        check(picture->counter_count < PICTURE_COUNTERS_MAX);
+        counter = &picture->counters[picture->counter_count++];
+        *counter = (struct counter){.first = value, .least = value};
+        memcpy(counter->name, name, sizeof name);
+    }
+    check(now >= counter->at);
+    counter->at = now;
+    counter->last = value;
+    counter->count++;
+    if (value > counter->most) counter->most = value;
+    if (value < counter->least) counter->least = value;
+}
+
 static void read_event(struct picture *picture, const char *line) {
     char phase = line[7];
     if (phase == 'M') return;
+    if (phase == 'C') {
+        read_counter(picture, line);
+        return;
+    }
     long tid = (long)number_in(line, "\"tid\":");
     double at = number_in(line, "\"ts\":");
     struct row *row = row_of(picture, tid);
@@ -179,11 +222,12 @@ static void read_event(struct picture *picture, const char *line) {
     }
 }
 
+/* Of those that begin at once, the one without a length was first. */
 static int slice_order(const void *one, const void *other) {
     const struct slice *a = one, *b = other;
     if (a->tid != b->tid) return a->tid < b->tid ? -1 : 1;
     if (a->from != b->from) return a->from < b->from ? -1 : 1;
-    return a->to > b->to ? -1 : a->to < b->to;
+    return a->to < b->to ? -1 : a->to > b->to;
 }
 
 /* The slices are in order, and apart. Two look-backs more, for those that have no length. */

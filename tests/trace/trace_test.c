@@ -233,7 +233,61 @@ TEST(trace, threads_that_are_no_workers_have_rows_where_they_wake) {
     picture_free(picture);
 }
 
-/* ----------------------------------------------------------------------------------------------------------- wraps */
+/* --------------------------------------------------------------------------------------------------------- counters */
+
+static const struct counter *counter_of(struct picture *picture, const char *name) {
+    const struct counter *counter = counter_named(picture, name);
+    check(counter != NULL);
+    return counter;
+}
+
+enum { CROWD = 30 };
+
+struct crowd {
+    filch_event event;
+    atomic_int gave_way;
+};
+
+static int waits_and_gives_way(void *arg) {
+    struct crowd *crowd = arg;
+    check_int(filch_event_wait(&crowd->event, FILCH_NEVER), 0);
+    filch_yield();
+    atomic_fetch_add(&crowd->gave_way, 1);
+    return 0;
+}
+
+/* All are spawned before one begins, wait at a time, and are woken at once. */
+static int leads_a_crowd(void *arg) {
+    (void)arg;
+    struct crowd crowd = {.event = FILCH_EVENT_INIT};
+    filch_task *tasks[CROWD];
+    for (int i = 0; i < CROWD; i++) tasks[i] = start(waits_and_gives_way, &crowd);
+    check_int(filch_sleep(FILCH_MS(1)), 0);
+    filch_event_set(&crowd.event);
+    for (int i = 0; i < CROWD; i++) check_int(result_of(tasks[i]), 0);
+    check_int(atomic_load(&crowd.gave_way), CROWD);
+    return 0;
+}
+
+/* On one worker it is the same each time: all that it tells of itself comes in order. */
+TEST(trace, counters_tell_how_many_tasks_there_are_can_run_and_how_many_workers_sleep) {
+    struct picture *picture = picture_of_run(leads_a_crowd, NULL, 1, 0);
+    check_int(picture->lost, 0);
+    const struct counter *tasks = counter_of(picture, "tasks"), *runnable = counter_of(picture, "runnable");
+    check_int(tasks->first, 0);
+    check_int(tasks->most, 1 + CROWD);
+    check_int(tasks->last, 0);
+    check_int(runnable->first, 0);
+    check_int(runnable->most, CROWD);
+    check_int(runnable->last, 0);
+    check_int(counter_of(picture, "runnable: by worker 0")->most, CROWD);
+    check_int(counter_of(picture, "runnable: by worker 0")->last, 0);
+    check_int(counter_of(picture, "runnable: from outside")->most, 1); /* the first task */
+    check_int(counter_of(picture, "runnable: from outside")->last, 0);
+    const struct counter *asleep = counter_of(picture, "workers asleep");
+    check(asleep->least == 0 && asleep->most <= 1);
+    picture_free(picture);
+}
 
 static int many(void *arg) {
     int count = *(int *)arg;
@@ -245,6 +299,96 @@ static int many(void *arg) {
     }
     return 0;
 }
+
+static int waits_to_send(void *arg) {
+    for (int i = 0; i < NUMBERS; i++) check_int(filch_chan_send(arg, &i, FILCH_NEVER), 0);
+    return 0;
+}
+
+static int waits_to_receive(void *arg) {
+    int number;
+    for (int i = 0; i < NUMBERS; i++) check_int(filch_chan_recv(arg, &number, FILCH_NEVER), 0);
+    return 0;
+}
+
+static int waits_for(void *arg) {
+    return filch_event_wait(arg, FILCH_NEVER);
+}
+
+static int many_pass(void *arg) {
+    filch_chan *chan;
+    filch_task *tasks[2 * 8];
+    (void)arg;
+    check_int(filch_chan_create(&chan, sizeof(int), 1), 0);
+    for (int i = 0; i < 8; i++) tasks[i] = start(waits_to_send, chan);
+    for (int i = 0; i < 8; i++) tasks[8 + i] = start(waits_to_receive, chan);
+    for (int i = 0; i < 16; i++) check_int(result_of(tasks[i]), 0);
+    filch_chan_destroy(chan);
+    return 0;
+}
+
+TEST(trace, counters_come_to_nothing_when_all_is_done_on_any_number_of_workers) {
+    for (unsigned workers = 1; workers <= 8; workers *= 2) {
+        struct picture *picture = picture_of_run(many_pass, NULL, workers, 1 << 16);
+        check_int(picture->lost, 0);
+        check_int(counter_of(picture, "tasks")->first, 0);
+        check_int(counter_of(picture, "tasks")->last, 0);
+        check(counter_of(picture, "tasks")->most >= 2 && counter_of(picture, "tasks")->most <= 17);
+        check_int(counter_of(picture, "runnable")->last, 0);
+        check(counter_of(picture, "runnable")->most <= 17);
+        check(counter_of(picture, "workers asleep")->most <= (long)workers);
+        for (unsigned i = 0; i < workers; i++) {
+            char name[64];
+            snprintf(name, sizeof name, "runnable: by worker %u", i);
+            check_int(counter_of(picture, name)->last, 0);
+        }
+        picture_free(picture);
+    }
+}
+
+/* Those that there were before are counted, and those whose events were overwritten are not missed. */
+static int is_traced_with_others(void *arg) {
+    filch_runtime *runtime = filch_runtime_current();
+    filch_event event = FILCH_EVENT_INIT;
+    filch_task *tasks[CROWD];
+    int count = *(int *)arg;
+    for (int i = 0; i < CROWD; i++) tasks[i] = start(waits_for, &event);
+    check_int(filch_sleep(FILCH_MS(1)), 0); /* all wait by then */
+    check_int(filch_trace_start(runtime, &(filch_trace_options){.events = 64}), 0);
+    check_int(many(&count), 0);
+    check_int(filch_trace_stop(runtime), 0);
+    struct picture *picture = picture_now(runtime);
+    check(count < 10 || picture->lost > 1000);
+    const struct counter *alive = counter_of(picture, "tasks");
+    check(alive->least == CROWD + 1 && alive->last == CROWD + 1 && alive->most == CROWD + 2);
+    check(counter_of(picture, "runnable")->most <= 2);
+    picture_free(picture);
+    filch_event_set(&event);
+    for (int i = 0; i < CROWD; i++) check_int(result_of(tasks[i]), 0);
+    return 0;
+}
+
+TEST(trace, counters_begin_with_what_there_is_also_where_events_were_lost) {
+    for (int count = 3; count <= 3000; count *= 1000) {
+        filch_runtime *runtime;
+        check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 1, .no_monitor = true}), 0);
+        run_main(runtime, is_traced_with_others, &count);
+        check_int(filch_runtime_destroy(runtime), 0);
+    }
+}
+
+TEST(trace, counters_have_a_few_thousand_values_however_many_events_there_are) {
+    int count = 20000;
+    struct picture *picture = picture_of_run(many, &count, 1, 1 << 18);
+    check_int(picture->lost, 0);
+    check(picture->events > 60000);
+    check(counter_of(picture, "tasks")->count > 100);
+    for (unsigned i = 0; i < picture->counter_count; i++) check(picture->counters[i].count <= 2 * 8192 + 2);
+    check_int(counter_of(picture, "tasks")->last, 0);
+    picture_free(picture);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- wraps */
 
 TEST(trace, a_ring_that_is_full_keeps_the_youngest_and_counts_what_it_lost) {
     int count = 5000;

@@ -40,8 +40,10 @@ def number_at(address, size=8):
 
 
 def text(record):
-    plain = record.split(b"\0", 1)[0].decode("ascii", "replace")
-    return "".join(letter if letter.isprintable() else "?" for letter in plain)
+    """UTF-8, as far as it can be shown; what cannot is "?"."""
+    plain = record.split(b"\0", 1)[0].decode("utf-8", "replace").replace("\ufffd", "?")
+    plain = plain.encode(gdb.host_charset(), "replace").decode(gdb.host_charset())
+    return "".join(letter if letter.isprintable() and letter != '"' else "?" for letter in plain)
 
 
 def text_at(address, size=32):
@@ -229,6 +231,7 @@ class Worker:
             self.task = number_at(self.task + d["region.task"])
         if self.rests != 0:
             self.task = 0
+        self.searches = self.rests == 0 and region == 0
 
     def describe(self, runtime):
         words = f"{'spare' if self.spare else 'worker'} {self.index}: " + runtime.d.words[f"worker.rests.{self.rests}"]
@@ -236,6 +239,8 @@ class Worker:
             words += " in the poller"
         if self.task:
             words += f', runs task {self.task:#x} "{runtime.task_at(self.task).name}"'
+        if self.searches:
+            words += ", searches"
         if self.blocks:
             words += ", blocked by its own account"
         thread = thread_of(self)
@@ -267,7 +272,9 @@ class Runtime:
                 worker.task = 0  # it searches, and has still in hand what it ran last
 
     def describe(self):
-        return f'runtime {self.address:#x} "{self.name}": {self.worker_count} workers, {len(self.tasks)} tasks'
+        workers, tasks = self.worker_count, len(self.tasks)
+        counts = f"{workers} worker{'s' * (workers != 1)}, {tasks} task{'s' * (tasks != 1)}"
+        return f'runtime {self.address:#x} "{self.name}": {counts}'
 
     def read_workers(self, record):
         d = self.d

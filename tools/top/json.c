@@ -2,19 +2,23 @@
 /* As JSON: an array of runtimes, each with "workers" and "tasks", by the keys that filch_dump uses, and some more. */
 #include <inttypes.h>
 
+#include "base/utf8.h"
 #include "tools/top/views.h"
 
-/* What is no plain ASCII is written as the byte that it is. */
+/* What is no UTF-8 becomes '?'. */
 static void write_text(FILE *file, const char *text) {
     putc('"', file);
-    for (; *text != '\0'; text++) {
-        unsigned char letter = (unsigned char)*text;
-        if (letter < ' ' || letter >= 127) {
-            fprintf(file, "\\u%04x", letter);
+    while (*text != '\0') {
+        size_t length = filch__utf8_length(text);
+        if (length == 0) {
+            putc('?', file);
+        } else if ((unsigned char)*text < ' ' || *text == 127) {
+            fprintf(file, "\\u%04x", (unsigned)*text);
         } else {
-            if (letter == '"' || letter == '\\') putc('\\', file);
-            putc(letter, file);
+            if (*text == '"' || *text == '\\') putc('\\', file);
+            fwrite(text, 1, length, file);
         }
+        text += length == 0 ? 1 : length;
     }
     putc('"', file);
 }
@@ -24,6 +28,7 @@ static void write_worker(FILE *file, const struct model_runtime *runtime, const 
     write_text(file, runtime->layout->worker_rests[worker->rests]);
     fprintf(file, ",\"polls\":%s,\"blocked\":%s,\"thread\":%d", worker->polls ? "true" : "false",
             worker->blocks ? "true" : "false", worker->thread);
+    if (worker->searches) fprintf(file, ",\"searches\":true");
     if (worker->runs != 0) fprintf(file, ",\"task\":\"%#" PRIx64 "\"", worker->runs);
     fprintf(file,
             ",\"queued\":%" PRIu64 ",\"spawned\":%" PRIu64 ",\"completed\":%" PRIu64 ",\"steals\":%" PRIu64

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 static bool make_room(struct lines *lines, size_t size) {
     if (lines->room - lines->used >= size) return true;
     size_t room = 2 * (lines->room + size) + 4096;
@@ -60,11 +62,7 @@ void lines_new(struct lines *lines, const char *format, ...) {
 
 void lines_add_name(struct lines *lines, const char *name) {
     char clean[64];
-    size_t i = 0;
-    for (; name[i] != '\0' && i < sizeof clean - 1; i++) {
-        clean[i] = (unsigned char)name[i] < ' ' || name[i] == 127 || name[i] == '"' ? '?' : name[i];
-    }
-    clean[i] = '\0';
+    filch__utf8_clean(clean, sizeof clean, name);
     lines_add(lines, "\"%s\"", clean);
 }
 

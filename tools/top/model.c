@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
+
 enum {
     SLABS_MAX = 1 << 20,
     WORKERS_MAX = 4096,
@@ -34,12 +36,14 @@ static const char *word_at(struct model *model, uint64_t address) {
     }
     struct model_word *word = malloc(sizeof *word);
     if (word == NULL) return UNREADABLE;
+    char text[sizeof word->text + 4]; /* and a character more, so that it is seen where one is cut */
     word->address = address;
-    if (!target_read_text(model->target, address, word->text, sizeof word->text) ||
+    if (!target_read_text(model->target, address, text, sizeof text) ||
         model->word_count == sizeof model->words / sizeof *model->words) {
         free(word);
         return UNREADABLE;
     }
+    snprintf(word->text, sizeof word->text, "%.*s", (int)filch__utf8_cut(text, sizeof word->text - 1), text);
     model->words[model->word_count++] = word;
     return word->text;
 }
@@ -99,6 +103,7 @@ static bool read_worker(struct model *model, struct model_runtime *runtime, uint
     runtime->hogs += layout_number(record, layout->worker.hogs, 8);
     if (worker->rests > 2) worker->rests = 0;
     if (worker->rests != 0) worker->runs = 0;
+    worker->searches = worker->rests == 0 && region == 0;
     if (region & layout->region.OPEN) { /* in a scope of the task */
         uint64_t task = 0;
         (void)(worker->runs != 0 && target_read(model->target, worker->runs + layout->region.task, &task, sizeof task));
@@ -308,7 +313,9 @@ static void take_owner(struct batch *batch, struct model_task *task, const char 
     const struct layout *layout = batch->runtime->layout;
     uint64_t word = layout_number(record, 0, 8);
     task->held_by_thread = word & layout->owner.THREAD;
-    if (!task->held_by_thread) task->holds = word & ~(uint64_t)(layout->owner.FLAG | layout->owner.CHILD);
+    if (task->held_by_thread) return;
+    task->holds = word & ~(uint64_t)(layout->owner.FLAG | layout->owner.CHILD);
+    task->by_child = word & layout->owner.CHILD;
 }
 
 static bool read_details(struct model *model, struct model_runtime *runtime) {

@@ -31,6 +31,7 @@ struct model_task {
     int64_t waiting_ns;
     uint64_t holds; /* the task that holds what it waits for, or 0; a task of no runtime is a thread */
     bool held_by_thread;
+    bool by_child; /* a forked call of `holds` holds it, and goes on by itself: no circle */
 
     /* the scope that it was spawned into, or 0; who has opened that, or 0 */
     uint64_t scope, host;
@@ -45,6 +46,7 @@ struct model_task {
 struct model_worker {
     uint32_t index;
     bool spare, polls, blocks;
+    bool searches; /* awake, and runs nothing */
     uint32_t rests;
     int thread;
     uint64_t runs;       /* a task, or 0 */

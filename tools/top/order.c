@@ -143,7 +143,7 @@ uint32_t model_cycle(const struct model_runtime *runtime, uint32_t *first) {
     for (uint32_t i = 0; i < runtime->task_count; i++) {
         uint32_t at = i, length = 0;
         do {
-            at = runtime->tasks[at].waits_for;
+            at = runtime->tasks[at].by_child ? NONE : runtime->tasks[at].waits_for;
             length++;
         } while (at != NONE && at != i && length <= 1000);
         if (at != i) continue;

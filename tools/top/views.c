@@ -21,16 +21,22 @@ static const char *grouped(uint64_t number, char text[32]) {
     return text;
 }
 
+static const char *plural(uint64_t number) {
+    return number == 1 ? "" : "s";
+}
+
 void view_runtime(struct lines *lines, const struct model *model, const struct model_runtime *runtime) {
     char tasks[32];
     lines_new(lines, "runtime %#" PRIx64 " ", runtime->address);
     lines_add_name(lines, runtime->name);
-    lines_add(lines, " of %s %d (%s): %" PRIu32 " workers", model->target->core ? "the core of process" : "process",
-              model->target->process, model->target->name, runtime->worker_count);
+    lines_add(lines, " of %s %d (%s): %" PRIu32 " worker%s", model->target->core ? "the core of process" : "process",
+              model->target->process, model->target->name, runtime->worker_count, plural(runtime->worker_count));
     if (runtime->workers_known > runtime->worker_count) {
-        lines_add(lines, ", %zu spares", runtime->workers_known - runtime->worker_count);
+        size_t spares = runtime->workers_known - runtime->worker_count;
+        lines_add(lines, ", %zu spare%s", spares, plural(spares));
     }
-    lines_add(lines, ", %s tasks", grouped(runtime->task_count + runtime->left_out, tasks));
+    uint64_t count = runtime->task_count + runtime->left_out;
+    lines_add(lines, ", %s task%s", grouped(count, tasks), plural(count));
     for (int kind = TASK_WAITS; kind >= 0; kind--) {
         if (runtime->kinds[kind] == 0) continue;
         lines_add(lines, "; %s %s", runtime->layout->task_state[kind], grouped(runtime->kinds[kind], tasks));
@@ -61,6 +67,7 @@ static void add_doing(struct lines *lines, const struct model_runtime *runtime, 
         lines_add(lines, "runs task %#" PRIx64 " ", worker->runs);
         lines_add_name(lines, runtime->tasks[worker->runs_index].name);
     }
+    if (worker->searches) lines_add(lines, "searches");
     if (worker->blocks) lines_add(lines, "%sblocked by its own account", worker->runs != 0 ? ", " : "");
 }
 

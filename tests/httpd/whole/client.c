@@ -240,7 +240,7 @@ void forget(struct reply *reply) {
 }
 
 const char *field_of(const struct reply *reply, const char *name) {
-    static char value[1000];
+    static _Thread_local char value[1000];
     size_t length = strlen(name);
     for (const char *line = reply->head; (line = strstr(line, "\r\n")) != NULL;) {
         line += 2;

@@ -76,7 +76,7 @@ struct reply {
 bool hear(int socket, bool is_head, struct reply *reply);
 void forget(struct reply *reply);
 
-/* The value of a field; "" if there is none. Until the next call. */
+/* The value of a field; "" if there is none. Until the next call of the thread. */
 const char *field_of(const struct reply *reply, const char *name);
 
 /* Proves that the connection has ended: nothing more comes. */
