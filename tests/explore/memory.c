@@ -163,6 +163,10 @@ int filch__stack_pool_init(struct filch__stack_pool *pool) {
     return 0;
 }
 
+void filch__stack_pool_renew(struct filch__stack_pool *pool) {
+    (void)pool;
+}
+
 void filch__stack_pool_fini(struct filch__stack_pool *pool) {
     (void)pool;
 }

@@ -99,7 +99,7 @@ TEST(metrics, any_name_is_a_label) {
         {"\xff\xc3z\xe2\x82", "??z??"},                   /* no UTF-8, or cut off */
         {"\xc0\xaf\xed\xa0\x80", "?????"},                /* too long, and half a pair */
         {"\xf4\x90\x80\x80\xf0\x80\x80\x80", "????????"}, /* beyond Unicode, and too long */
-        {"fourteenbytes.\xc3\xbc", "fourteenbytes.?"},    /* the name is cut off inside a character */
+        {"fourteenbytes.\xc3\xbc", "fourteenbytes."},     /* the name is cut off before a character that does not fit */
         {"tab\tnul", "tab\tnul"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
