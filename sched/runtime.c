@@ -122,6 +122,7 @@ static void block_sigpipe(void) {
 
 /* What a worker's thread is, where it is one of its own. */
 static void prepare_thread(struct filch__worker *worker) {
+    filch__heap_begin_thread();
     filch__fiber_init_thread(&worker->thread_fiber);
     filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
     block_sigpipe();
