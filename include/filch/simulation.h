@@ -17,7 +17,9 @@
  * The clock starts at one second and jumps to the next deadline when all wait, so that an hour of sleeps takes no time.
  * (Each reading of it takes 10 ns, each step of the schedule 20 ns, and a filch_yield up to 1 ms where all others wait,
  * so that loops that look again and again end.) Where all wait and there is no deadline, that is a deadlock: a line for
- * each task tells what it waits for, all tasks are cancelled, and filch_run answers -EDEADLK.
+ * each task tells what it waits for, another the seed, all tasks are cancelled, and filch_run answers -EDEADLK. A task whose
+ * await is cut short so must not return while others use what lies in its frame: a scope waits for them, or keep such
+ * objects elsewhere.
  *
  * The thread that makes the runtime is the one that all run on, whenever it waits. What is not simulated: other threads
  * (one that wakes a task meanwhile aborts, be it one of a runtime that is not simulated), descriptors of the system
@@ -70,7 +72,7 @@ typedef struct filch_explore_options {
     filch_policy policy; /* of the even seeds; the odd ones walk at random */
     unsigned changes;
     size_t stack_size; /* of tasks; default as in filch_options */
-    bool quiet;        /* no line for the seed that fails */
+    bool quiet;        /* no line for the seed that fails, none for tasks in a deadlock */
 } filch_explore_options;
 
 /* What came of it. */
