@@ -2,6 +2,7 @@
 /* Memory for stacks, from an arena of jemalloc or from mmap(2). */
 #include "alloc/arena.h"
 
+#include "alloc/admit.h"
 #include "alloc/heap.h"
 #include "alloc/recycle.h"
 
@@ -47,9 +48,10 @@ static bool put_spare(unsigned arena) {
     return room;
 }
 
+/* A thread that is not admitted to jemalloc leaves it there: some kilobytes, while there is no memory. */
 static void destroy(unsigned arena) {
     size_t path[3], length = 3;
-    if (mallctlnametomib("arena.0.destroy", path, &length) != 0) return;
+    if (!filch__admitted() || mallctlnametomib("arena.0.destroy", path, &length) != 0) return;
     path[1] = arena;
     mallctlbymib(path, length, NULL, NULL, NULL, 0);
 }
@@ -58,6 +60,7 @@ bool filch__arena_create(unsigned *arena) {
     size_t size = sizeof *arena;
     if (filch__alloc_fails()) return false;
     if (take_spare(arena)) return true;
+    if (!filch__admitted()) return false;
     if (mallctl("arenas.create", arena, &size, NULL, 0) != 0) return false;
     if (!filch__alloc_fails() && decay_at_once(*arena)) return true;
     destroy(*arena);
@@ -74,7 +77,7 @@ static int flags_of(unsigned arena) {
 }
 
 void *filch__arena_get(unsigned arena, size_t size) {
-    return filch__alloc_fails() ? NULL : mallocx(size, flags_of(arena));
+    return filch__alloc_fails() || !filch__admitted() ? NULL : mallocx(size, flags_of(arena));
 }
 
 void filch__arena_put(unsigned arena, void *memory, size_t size) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc/admit.h"
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/tasksan.h"
@@ -49,6 +50,7 @@ size_t filch__heap_objects(void) {
 #if FILCH_JEMALLOC
 
 static void *object_get(size_t size, size_t align) {
+    if (unlikely(!filch__admitted())) return NULL;
     return mallocx(size, MALLOCX_ALIGN(align) | MALLOCX_ZERO);
 }
 
@@ -71,6 +73,10 @@ static void object_put(void *object, size_t size, size_t align) {
 }
 
 #endif
+
+void filch__heap_begin_thread(void) {
+    (void)filch__admitted();
+}
 
 void *filch__heap_get(size_t size, size_t align) {
     assert_internal(size > 0 && align >= 8 && (align & (align - 1)) == 0);

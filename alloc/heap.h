@@ -13,6 +13,12 @@ void *filch__heap_get(size_t size, size_t align);
 /* Frees what filch__heap_get gave for the same size and alignment; NULL is nothing. From any thread. */
 void filch__heap_put(void *object, size_t size, size_t align);
 
+/*
+ * With the start of a thread of the library's: gets what the thread's requests take the first time, before anyone's work
+ * depends on it. Where there is no memory for that, its first request tries again (alloc/admit.c).
+ */
+void filch__heap_begin_thread(void);
+
 /* How many objects are out, over the whole process: for tests that nothing is left. */
 size_t filch__heap_objects(void);
 

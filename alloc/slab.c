@@ -189,6 +189,14 @@ int filch__slab_each(struct filch__slab_depot *depot, int (*visit)(void *record,
     return 0;
 }
 
+bool filch__slab_has(struct filch__slab_depot *depot, const void *record) {
+    for (struct filch__slab *slab = load_acquire(&depot->slabs); slab != NULL; slab = slab->next) { /* SLAB */
+        size_t at = (uintptr_t)record - ((uintptr_t)slab + depot->records_at);
+        if (at < depot->slab_records * depot->record_size) return at % depot->record_size == 0;
+    }
+    return false;
+}
+
 /* --------------------------------------------------------------------------------------- the cache's worker */
 
 void filch__slab_cache_init(struct filch__slab_cache *cache, struct filch__slab_depot *depot) {

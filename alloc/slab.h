@@ -84,6 +84,9 @@ FILCH__UNSEEN void filch__slab_cache_drain(struct filch__slab_cache *cache);
  */
 int filch__slab_each(struct filch__slab_depot *depot, int (*visit)(void *record, void *argument), void *argument);
 
+/* Whether `record`, any address, is that of a record of the depot, free or not. */
+bool filch__slab_has(struct filch__slab_depot *depot, const void *record);
+
 /* The slow halves of the two below. */
 FILCH__UNSEEN void *filch__slab_cache_refill(struct filch__slab_cache *cache);
 FILCH__UNSEEN void filch__slab_cache_spill(struct filch__slab_cache *cache);

@@ -70,7 +70,7 @@ static bool is_shortage(int error) {
 static int accept_once(filch_fd listener, filch_fd *connection, filch_address *peer, filch_deadline deadline) {
     ssize_t number;
     do {
-        number = filch__attempt(listener, TO_READ, accept_one, peer, deadline);
+        number = filch__attempt_accept(listener, accept_one, peer, deadline);
     } while (concerns_one_connection(number));
     if (number < 0) return (int)number;
     filch_runtime *runtime = filch_runtime_current();

@@ -20,6 +20,13 @@ typedef ssize_t filch__attempt_fn(int number, void *arg);
 ssize_t filch__attempt(filch_fd fd, enum filch__direction direction, filch__attempt_fn *fn, void *arg,
                        filch_deadline deadline);
 
+/*
+ * The same of a call that accepts. What cannot listen answers so, and never becomes readable by a connection: who waited for
+ * that first would wait for ever, where others have read it empty before. So it is made at once until it has been answered
+ * -EAGAIN one time, by which the kernel says that it listens; from then on only where something is to be had.
+ */
+ssize_t filch__attempt_accept(filch_fd fd, filch__attempt_fn *fn, void *arg, filch_deadline deadline);
+
 /* Makes it once, whatever it answers, and whether the caller is cancelled or not. */
 ssize_t filch__attempt_once(filch_fd fd, filch__attempt_fn *fn, void *arg);
 

@@ -12,6 +12,7 @@
 
 struct filch__file_engine;
 struct filch__uring;
+struct filch_signals;
 
 /*
  * An event's word is an address that is a multiple of 64, and says in its low bits what is there. A record's has the
@@ -68,6 +69,9 @@ struct filch__io {
     ATOMIC(bool) ringless;              /* there is none to be had */
 
     struct filch__slab_depot records;
+
+    struct filch__latch signals_latch; /* over the next */
+    struct filch_signals *signals;     /* the handles for signals that are open: io/signal.c */
 };
 
 /* The input and output of `runtime`, made if there is none. 0, -ENOMEM, -EMFILE, -ENFILE. */
@@ -75,6 +79,9 @@ int filch__io_of(struct filch_runtime *runtime, struct filch__io **io);
 
 /* Chooses backend and file engine, and opens the backend: 0 or -errno. io/choice.c. */
 int filch__io_choose(struct filch__io *io);
+
+/* Closes the handles for signals that are left. */
+void filch__io_close_signals(struct filch__io *io);
 
 /* The word that comes back with each event of the record's present generation. */
 static inline uint64_t filch__event_data(const struct filch__record *record, uint64_t state) {

@@ -3,6 +3,7 @@
  * Which backend a runtime gets, at its first use of a descriptor. For sockets epoll is the default: it was the faster one,
  * and io_uring is forbidden in many containers (docs/IO.md). Who asks for io_uring and cannot have it gets epoll.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,23 @@ struct choice {
     const char *asked_by; /* who has asked for it, in words; static text */
 };
 
+/* Once: what was asked for is not what is had. */
+static void tell_of_word(void) {
+    char line[128];
+    int length = snprintf(line, sizeof line, "filch: FILCH_POLLER: there is no \"%.60s\"; there are epoll, io_uring\n",
+                          getenv("FILCH_POLLER"));
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+    (void)ignored;
+}
+
 /* What the environment names, or the default. */
 static struct choice environments_choice(void) {
     const char *name = getenv("FILCH_POLLER");
     if (name == NULL || *name == '\0') return (struct choice){FILCH_POLLER_DEFAULT, "the default"};
     if (strcmp(name, "epoll") == 0) return (struct choice){FILCH_POLLER_EPOLL, "as FILCH_POLLER says"};
     if (strcmp(name, "io_uring") == 0) return (struct choice){FILCH_POLLER_IO_URING, "as FILCH_POLLER says"};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, tell_of_word);
     return (struct choice){FILCH_POLLER_DEFAULT, "the default, since FILCH_POLLER names neither epoll nor io_uring"};
 }
 

@@ -148,7 +148,7 @@ int filch_tcp_connect(filch_fd *connection, const char *host, const char *servic
                       const filch_tcp_connect_options *options, filch_deadline deadline) {
     static const filch_tcp_connect_options defaults;
     if (options == NULL) options = &defaults;
-    if (connection == NULL || host == NULL || !filch__tcp_options_are_valid(options)) return -EINVAL;
+    if (connection == NULL || host == NULL || service == NULL || !filch__tcp_options_are_valid(options)) return -EINVAL;
     int family = options->family, local = filch__address_family(options->local);
     if (family == AF_UNSPEC) family = local;
     if (local != AF_UNSPEC && local != family) return -EINVAL;

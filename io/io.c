@@ -36,6 +36,7 @@ static int close_left(void *object, void *argument) {
 
 static void destroy_io(struct filch__poller *poller) {
     struct filch__io *io = io_of(poller);
+    filch__io_close_signals(io);
     filch__slab_each(&io->records, close_left, NULL);
     io->backend->close(io);
     filch__slab_depot_fini(&io->records);

@@ -146,16 +146,23 @@ static int status_of(struct filch_process *process, filch_process_status *status
     return lost != 0 ? lost : ended;
 }
 
-int filch_process_wait(filch_process *process, filch_process_status *status, filch_deadline deadline) {
-    if (process == NULL) return -EINVAL;
-    if (filch__runtime_is_parents(process->runtime)) return -ESHUTDOWN;
-    if (filch__cancelled()) return -ECANCELED;
+static int wait_for_end(struct filch_process *process, filch_process_status *status, filch_deadline deadline) {
     for (;;) {
         int answer = status_of(process, status);
         if (answer != 0) return answer < 0 ? answer : 0;
         answer = filch_fd_wait(process->watch, FILCH_READABLE, deadline);
         if (answer < 0) return answer;
     }
+}
+
+int filch_process_wait(filch_process *process, filch_process_status *status, filch_deadline deadline) {
+    if (process == NULL) return -EINVAL;
+    if (filch__runtime_is_parents(process->runtime)) return -ESHUTDOWN;
+    if (filch__cancelled()) return -ECANCELED;
+    add_relaxed(&process->waiting, 1); /* see refuse_if_waited_for */
+    int answer = wait_for_end(process, status, deadline);
+    add_relaxed(&process->waiting, (uint32_t)-1);
+    return answer;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ signals */
@@ -189,8 +196,16 @@ static void close_ends(struct filch_process *process) {
     for (int i = 0; i < 3; i++) (void)filch_fd_close(process->ends[i]);
 }
 
+/* relaxed: who gives it up knows that they have returned, or is told of a misuse that a race may hide */
+static void refuse_if_waited_for(struct filch_process *process, const char *call) {
+    if (load_relaxed(&process->waiting) > 0) {
+        filch__die("process_%s: process %p, number %d, is waited for", call, (void *)process, (int)process->pid);
+    }
+}
+
 void filch_process_destroy(filch_process *process) {
     if (process == NULL || filch__runtime_is_parents(process->runtime)) return;
+    refuse_if_waited_for(process, "destroy");
     filch_shield shield;
     filch_shield_begin(&shield);
     close_ends(process);
@@ -202,6 +217,7 @@ void filch_process_destroy(filch_process *process) {
 
 void filch_process_detach(filch_process *process) {
     if (process == NULL || filch__runtime_is_parents(process->runtime)) return;
+    refuse_if_waited_for(process, "detach");
     close_ends(process);
     bool ended = status_of(process, NULL) != 0;
     (void)filch_fd_close(process->watch);

@@ -5,6 +5,7 @@
 
 #include <filch/process.h>
 
+#include "base/atomic.h"
 #include "base/lock.h"
 
 struct filch_process {
@@ -13,7 +14,7 @@ struct filch_process {
     pid_t pid;
     bool leads;       /* a process group of its own */
     filch_fd watch;   /* readable when it has ended */
-    int number;       /* of that: open as long as the handle is */
+    int number;       /* of that: open as long as the handle is; -ESRCH: its status was lost before it was watched */
     filch_fd ends[3]; /* of its pipes */
 
     /* under the lock; `ended` once true, the rest does not change any more */
@@ -21,6 +22,8 @@ struct filch_process {
     bool ended; /* and its status was taken: the number `pid` may be another's by now */
     int lost;   /* 0, or -ECHILD: somebody else has taken it */
     filch_process_status status;
+
+    ATOMIC(uint32_t) waiting; /* calls of filch_process_wait that are under way */
 
     struct filch_process *next; /* of those that were detached */
 };

@@ -188,6 +188,11 @@ static int adopt_ends(struct filch_process *process, struct layout *layout) {
 
 static int watch(struct filch_process *process) {
     process->number = filch__process_open(process->pid);
+    if (process->number == -ESRCH) { /* somebody else has taken its status already: whoever waits for it is told so */
+        process->ended = true;
+        process->lost = -ECHILD;
+        return 0;
+    }
     if (process->number < 0) return process->number;
     int error = filch_fd_adopt(&process->watch, process->number, &(filch_fd_options){.runtime = process->runtime});
     if (error != 0) (void)filch__system_close(process->number);

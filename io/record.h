@@ -59,6 +59,7 @@ enum {
     READY = 1,   /* a call is worth trying */
     HUNG_UP = 2, /* the other side has ended, or has sent urgent data: a short read says nothing. Never cleared */
     WAITED = 4,  /* somebody stands in the list. Changed under the latch */
+    LISTENS = 8, /* to read: it is a listener: see filch__attempt_accept. Never cleared */
     EVENT = 16,  /* counts up from here */
 };
 

@@ -16,6 +16,7 @@
 
 #include "alloc/heap.h"
 #include "base/signals.h"
+#include "io/backend.h"
 #include "io/io.h"
 #include "sched/runtime.h"
 
@@ -31,6 +32,9 @@ struct filch_signals {
     struct filch__latch latch;
     size_t turn; /* of the kinds: which is looked at first. Under the latch */
     struct kind kinds[FILCH_SIGNALS_MAX];
+
+    struct filch__io *io;                  /* of its runtime, which closes it at its end, if nobody has before */
+    struct filch_signals *next, *previous; /* of that. Under its latch */
 };
 
 /* ------------------------------------------------------------------------------------------------------ open, close */
@@ -59,6 +63,29 @@ static int watch(struct filch_signals *signals, const int *numbers) {
     return 0;
 }
 
+static void enlist(struct filch_signals *signals) {
+    struct filch__io *io = signals->io;
+    filch__latch_take(&io->signals_latch);
+    signals->next = io->signals;
+    if (io->signals != NULL) io->signals->previous = signals;
+    io->signals = signals;
+    filch__latch_leave(&io->signals_latch);
+}
+
+/* In the child of a fork the list is the parent's, and so is the latch: it may be taken for ever. */
+static void strike_off(struct filch_signals *signals) {
+    struct filch__io *io = signals->io;
+    if (filch__runtime_is_parents(io->runtime)) return;
+    filch__latch_take(&io->signals_latch);
+    if (signals->previous != NULL) {
+        signals->previous->next = signals->next;
+    } else {
+        io->signals = signals->next;
+    }
+    if (signals->next != NULL) signals->next->previous = signals->previous;
+    filch__latch_leave(&io->signals_latch);
+}
+
 static never_inline int copy_of(int number) {
     int copy = fcntl(number, F_DUPFD_CLOEXEC, 0);
     return copy < 0 ? -errno : copy;
@@ -81,7 +108,9 @@ int filch_signal_open(filch_signals **result, const int *numbers, size_t count, 
     int error = open_event(&signals->fd, options);
     if (error == 0) {
         error = watch(signals, numbers);
+        if (error == 0) error = filch__io_of(filch__fd_runtime(signals->fd), &signals->io);
         if (error == 0) {
+            enlist(signals);
             *result = signals;
             return 0;
         }
@@ -95,9 +124,19 @@ void filch_signal_close(filch_signals *signals) {
     if (signals == NULL) return;
     /* relaxed: who closes knows that they have returned, or is told of a misuse that a race may hide */
     if (load_relaxed(&signals->waiting) > 0) filch__die("signal_close: signals %p are waited for", (void *)signals);
+    strike_off(signals);
     (void)filch_fd_close(signals->fd);
     unwatch(signals, signals->count);
     filch__heap_put(signals, sizeof *signals, 64);
+}
+
+/* Nobody else is at it any more: the runtime ends. Its descriptors are closed with all others. */
+void filch__io_close_signals(struct filch__io *io) {
+    for (struct filch_signals *signals = io->signals, *next; signals != NULL; signals = next) {
+        next = signals->next;
+        unwatch(signals, signals->count);
+        filch__heap_put(signals, sizeof *signals, 64);
+    }
 }
 
 /* -------------------------------------------------------------------------------------------------------------- wait */

@@ -83,7 +83,10 @@ int filch_tcp_connect_address(filch_fd *connection, const filch_address *address
 
 /* ------------------------------------------------------------------------------------------------------------- options */
 
+/* It would end a listener, for those who have it open in other processes too. */
 static never_inline ssize_t shut_down(int number, void *arg) {
+    int listens = 0, error = filch__socket_get(number, SOL_SOCKET, SO_ACCEPTCONN, &listens);
+    if (error != 0 || listens) return error != 0 ? error : -ENOTCONN;
     return shutdown(number, *(int *)arg) == 0 ? 0 : -errno;
 }
 

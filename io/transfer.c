@@ -281,7 +281,8 @@ static ssize_t try_sendfile(struct filch__record *record, const struct call *cal
 }
 
 ssize_t filch_fd_sendfile(filch_fd to, int from, int64_t *offset, size_t count, filch_deadline deadline) {
-    if (from < 0 || (offset != NULL && *offset < 0)) return -EINVAL;
+    if (offset != NULL && *offset < 0) return -EINVAL;
+    if (from < 0) return -EBADF;
     struct file_call file = {.call = {.size = at_most(count)}, .from = from, .offset = offset};
     return transfer(to, TO_WRITE, try_sendfile, &file.call, deadline);
 }

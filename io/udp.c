@@ -58,9 +58,14 @@ static ssize_t connect_to(int number, void *arg) {
     return filch__socket_begin_connect(number, arg);
 }
 
+/* An address of another family: the kernel has two answers to that, which differ by the socket's and by the call. */
+static ssize_t told(ssize_t answer) {
+    return answer == -EAFNOSUPPORT ? -EINVAL : answer;
+}
+
 int filch_udp_connect(filch_fd fd, const filch_address *peer) {
     if (peer != NULL && filch__address_family(peer) == AF_UNSPEC) return -EINVAL;
-    return (int)filch__attempt_once(fd, connect_to, (void *)(uintptr_t)peer);
+    return (int)told(filch__attempt_once(fd, connect_to, (void *)(uintptr_t)peer));
 }
 
 /* --------------------------------------------------------------------------------------------------------- one datagram */
@@ -96,7 +101,7 @@ ssize_t filch_udp_send_to(filch_fd fd, const void *data, size_t size, const filc
         message.msg_name = (void *)(uintptr_t)&to->any;
         message.msg_namelen = to->length;
     }
-    return send_by(fd, send_message, &message, to, deadline);
+    return told(send_by(fd, send_message, &message, to, deadline));
 }
 
 ssize_t filch_udp_recv_from(filch_fd fd, void *buffer, size_t size, filch_address *from, bool *truncated,
@@ -169,7 +174,7 @@ static ssize_t send_some(filch_fd fd, const filch_datagram *datagrams, size_t co
     for (size_t i = 0; i < count && i < BATCH; i++) {
         batch_add(&batch, datagrams[i].data, datagrams[i].size, &datagrams[i].address, datagrams[i].address.length);
     }
-    return send_by(fd, send_batch, &batch, &datagrams[0].address, deadline);
+    return told(send_by(fd, send_batch, &batch, &datagrams[0].address, deadline));
 }
 
 int filch_udp_send_many(filch_fd fd, const filch_datagram *datagrams, size_t count, filch_deadline deadline) {

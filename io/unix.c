@@ -171,6 +171,9 @@ static never_inline ssize_t read_peer(int number, void *arg) {
     int family, error = filch__socket_get(number, SOL_SOCKET, SO_DOMAIN, &family);
     if (error != 0) return error;
     if (family != AF_UNIX) return -EOPNOTSUPP;
+    int listens; /* then what is told is who listens */
+    error = filch__socket_get(number, SOL_SOCKET, SO_ACCEPTCONN, &listens);
+    if (error != 0 || listens) return error != 0 ? error : -ENOTCONN;
     return getsockopt(number, SOL_SOCKET, SO_PEERCRED, peer, &size) == 0 ? 0 : -errno;
 }
 

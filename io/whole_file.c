@@ -141,13 +141,24 @@ static int replace(char *name, size_t room, const char *path, const void *data, 
     return error;
 }
 
+/* Another file would take the place of a device or a FIFO, which others go on to use. 0, or why it may not. */
+static int look_at_old(const char *path, filch_deadline deadline) {
+    struct stat about;
+    int error = filch_path_lstat(path, &about, deadline);
+    if (error != 0) return error == -ENOENT ? 0 : error;
+    if (S_ISREG(about.st_mode) || S_ISLNK(about.st_mode)) return 0;
+    return S_ISDIR(about.st_mode) ? -EISDIR : -EOPNOTSUPP;
+}
+
 int filch_file_write_all(const char *path, const void *data, size_t size, mode_t mode, filch_deadline deadline) {
     if (path == NULL || (data == NULL && size > 0) || size > PTRDIFF_MAX) return -EINVAL;
     if (filch__cancelled()) return -ECANCELED;
+    int error = look_at_old(path, deadline);
+    if (error != 0) return error;
     size_t room = strlen(path) + NAME_ROOM;
     char *name = filch__heap_get(room, 8);
     if (name == NULL) return -ENOMEM;
-    int error = replace(name, room, path, data, size, mode, deadline);
+    error = replace(name, room, path, data, size, mode, deadline);
     filch__heap_put(name, room, 8);
     return error;
 }

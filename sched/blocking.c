@@ -201,6 +201,7 @@ static void *helper_thread(void *argument) {
     name[15] = '\0';
     helper->thread = pthread_self();
     pthread_setname_np(helper->thread, name);
+    filch__heap_begin_thread();
     unseen_begin(); /* but for the calls, which are seen apart */
     for (struct filch__call *call = helper->call; call != NULL; call = find(helper)) make(helper->lane, call);
     end(helper);

@@ -18,6 +18,7 @@ static void in_child(void) {
     store_relaxed(&filch__process_forks, filch__process_number() + 1);
     store_relaxed(&runtimes, 0);
     filch__runtimes_forget();
+    filch__quit_forget();
     filch__debug_forget();
     filch__trace_forget();
     filch__worker_set_current(NULL);

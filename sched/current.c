@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one thread-local variable of the library: the hot part of the worker that the thread is. It is written here and
+ * The one thread-local variable of the scheduler: the hot part of the worker that the thread is. It is written here and
  * read by filch__here in filch/fork.h alone. A thread that is no worker's has a hot part too, shared by all such threads,
  * so that fork and join need no test for it on their inline paths: its list is never private, so that these go on to the
  * slow paths; what they write to `young` before that is of no meaning to anyone.

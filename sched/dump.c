@@ -105,9 +105,37 @@ static const char *state_name(filch_task_state state) {
                                          : WORD_TASK_WAITING;
 }
 
-/* The name of the task that holds what this one waits for, if it is in the snapshot. */
-static const char *holder_name(const struct filch__snapshot *snapshot, const struct filch__seen *seen) {
-    return seen->waits_for == SNAPSHOT_NONE ? "" : snapshot->tasks[seen->waits_for].info.name;
+static void text_holder(struct filch__json *out, const struct filch__snapshot *snapshot,
+                        const struct filch__seen *seen) {
+    if (seen->by_thread) say(out, ", held by a thread");
+    if (seen->holds == NULL || strcmp(seen->info.reason, "await") == 0) return;
+    bool is_seen = seen->waits_for != SNAPSHOT_NONE;
+    say(out, ", held by task %p", (const void *)seen->holds);
+    if (is_seen || seen->holder == HOLDER_LIVES) {
+        say(out, " \"");
+        say_clean(out, is_seen ? snapshot->tasks[seen->waits_for].info.name : seen->holder_name);
+        say(out, "\"");
+    }
+    if (seen->holder == HOLDER_LIVES && seen->holder_runtime[0] != '\0') {
+        say(out, " of runtime \"");
+        say_clean(out, seen->holder_runtime);
+        say(out, "\"");
+    }
+    if (seen->holder == HOLDER_ENDED) say(out, ", which has ended");
+    if (seen->holder == HOLDER_UNKNOWN) say(out, ", of no runtime that is there");
+}
+
+static void json_holder(struct filch__json *out, const struct filch__seen *seen) {
+    if (seen->by_thread) say(out, ",\"held_by_thread\":true");
+    if (seen->holds == NULL) return;
+    say(out, ",\"held_by\":\"%p\"", (const void *)seen->holds);
+    if (seen->holder == HOLDER_ENDED) say(out, ",\"holder_ended\":true");
+    if (seen->holder != HOLDER_LIVES) return;
+    say(out, ",\"holder_name\":");
+    filch__json_string(out, seen->holder_name);
+    if (seen->holder_runtime[0] == '\0') return;
+    say(out, ",\"holder_runtime\":");
+    filch__json_string(out, seen->holder_runtime);
 }
 
 static void text_counts(struct filch__json *out, const struct filch__counts *counts) {
@@ -138,14 +166,10 @@ static void text_task(struct filch__json *out, const struct filch__snapshot *sna
     if (seen->alike > 1) say(out, ", x %u in all", seen->alike);
     say(out, ": %s", state_name(info->state));
     if (info->state == FILCH_TASK_WAITING) {
-        say(out, " for %s %p, %s %.3f s", info->reason, info->object, seen->alike > 1 ? "up to" : "for",
-            (double)info->waiting_ns / 1e9);
+        say(out, " for %s %p%s, %s %.3f s", info->reason, info->object, seen->objects_differ ? " and others" : "",
+            seen->alike > 1 ? "up to" : "for", (double)info->waiting_ns / 1e9);
     }
-    if (seen->holds != NULL && strcmp(info->reason, "await") != 0) {
-        say(out, ", held by task %p \"", (const void *)seen->holds);
-        say_clean(out, holder_name(snapshot, seen));
-        say(out, "\"");
-    }
+    text_holder(out, snapshot, seen);
     text_counts(out, &seen->counts);
     filch__place_write(info->spawned_at, place);
     say(out, "%s; spawned at %s\n", info->cancelled ? ", cancelled" : "", place);
@@ -170,7 +194,8 @@ static void json_task(struct filch__json *out, const struct filch__snapshot *sna
         say(out, ",\"waits_for\":\"%s\",\"object\":\"%p\",\"waiting_ns\":%lld", info->reason, info->object,
             (long long)info->waiting_ns);
     }
-    if (seen->holds != NULL) say(out, ",\"held_by\":\"%p\"", (const void *)seen->holds);
+    if (seen->objects_differ) say(out, ",\"objects_differ\":true");
+    json_holder(out, seen);
     json_counts(out, &seen->counts);
     say(out, ",\"backtrace\":[");
     for (uint32_t i = 0; i < seen->depth; i++) {

@@ -29,8 +29,15 @@ static void *watch(void *arg) {
     return NULL;
 }
 
+/* Who has started the program does not want it to be interrupted: a shell, of what a script has in the background. */
+static bool is_ignored(int number) {
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 int filch__interrupt_start(struct filch_runtime *runtime) {
     struct filch__interrupt *interrupt = &runtime->interrupt;
+    if (interrupt->on && is_ignored(SIGINT)) interrupt->on = false;
     if (!interrupt->on) return 0;
     interrupt->before = filch__signals_count(SIGINT);
     if (filch__signals_watch(SIGINT) != 0) return -EAGAIN;

@@ -460,6 +460,7 @@ static void end_hogs(struct filch_runtime *runtime) {
 static void *monitor_thread(void *argument) {
     struct filch_runtime *runtime = argument;
     struct filch__monitor *monitor = &runtime->monitor;
+    filch__heap_begin_thread();
     while (!load_seq_cst(&monitor->ending)) {
         filch__quit_serve();
         struct sight sight = look(runtime);

@@ -27,8 +27,15 @@ void filch__runtimes_forget(void);
 /* Calls `visit` for each, until it returns other than 0, and returns that. */
 int filch__runtimes_each(int (*visit)(struct filch_runtime *runtime, void *arg), void *arg);
 
-/* Installs the handler of SIGQUIT, unless the program has one, or does not want it. Once is enough. */
+/*
+ * A runtime has been made; its monitor is no more. The first installs the handler of SIGQUIT, unless the program has one, or
+ * does not want it, and the last puts back what was there before.
+ */
 void filch__quit_watch(void);
+void filch__quit_unwatch(void);
+
+/* In the child of a fork, which has no runtime: likewise. */
+void filch__quit_forget(void);
 
 /* Whether a dump is wanted. */
 bool filch__quit_is_asked(void);

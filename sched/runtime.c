@@ -122,6 +122,7 @@ static void block_sigpipe(void) {
 
 /* What a worker's thread is, where it is one of its own. */
 static void prepare_thread(struct filch__worker *worker) {
+    filch__heap_begin_thread();
     filch__fiber_init_thread(&worker->thread_fiber);
     filch__overflow_watch(worker->signal_stack, filch__overflow_stack_size());
     block_sigpipe();
@@ -449,6 +450,7 @@ int filch_runtime_destroy(filch_runtime *runtime) {
     edge_acquire(runtime); /* what all its tasks did */
     filch__runtimes_remove(runtime);
     filch__monitor_stop(runtime);
+    filch__quit_unwatch();
     filch__blocking_stop(&runtime->blocking);
     stop_workers(runtime, runtime->worker_count);
     filch__trace_finish(runtime);

@@ -3,16 +3,13 @@
 
 #include <errno.h>
 #include <execinfo.h>
-#include <filch/mutex.h>
-#include <filch/rwlock.h>
 #include <filch/scope.h>
-#include <filch/sem.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
 #include "context/context.h"
-#include "sched/ledger.h"
+#include "sched/holder.h"
 #include "sched/runtime.h"
 
 enum {
@@ -106,63 +103,7 @@ static void look_at_stack(struct filch__waiter *waiter, struct filch__seen *seen
     filch__context_take_over(seen);
 }
 
-/* ---------------------------------------------------------------------------------------------------- who holds what */
-
-/* What others change under a latch, which is not taken here: a glance. */
-FILCH__UNSEEN static uintptr_t writer_at_a_glance(const filch_rwlock *lock) {
-    return *(const volatile uintptr_t *)&lock->filch__writer;
-}
-
-FILCH__UNSEEN static uint32_t readers_at_a_glance(const filch_rwlock *lock) {
-    return *(const volatile uint32_t *)&lock->filch__reading & INT32_MAX; /* without the flag */
-}
-
-static bool is_rwlock(const filch_task_info *info) {
-    return strncmp(info->reason, "rwlock", sizeof "rwlock" - 1) == 0;
-}
-
-/* As in sync/owner.h. */
-enum { OWNER_LOOK = 1, OWNER_CHILD = 2, OWNER_THREAD = 4 };
-
-/* An owner's word: of a mutex, or of who writes. 0: it is neither, or nobody. */
-static uintptr_t owner(const filch_task_info *info) {
-    if (is_rwlock(info)) return writer_at_a_glance(info->object);
-    if (strcmp(info->reason, "mutex") != 0) return 0;
-    const filch_mutex *mutex = info->object;
-    return load_relaxed((ATOMIC(uintptr_t) *)(uintptr_t)&mutex->filch__word); /* a glance */
-}
-
-/*
- * Of a task that waits, and does not go on meanwhile: so what it waits at is there. It may have been given that just now,
- * and then waits for nobody.
- */
-static void look_at_holder(struct filch__seen *seen) {
-    const filch_task_info *info = &seen->info;
-    if (info->object == NULL) return;
-    if (strcmp(info->reason, "await") == 0) {
-        seen->holds = info->object;
-        return;
-    }
-    uintptr_t word = owner(info);
-    if (word & OWNER_THREAD) return;
-    seen->holds = (const struct filch_task *)(word & ~(uintptr_t)(OWNER_LOOK | OWNER_CHILD));
-    seen->by_child = word & OWNER_CHILD;
-    if (seen->holds == info->task && !seen->by_child) seen->holds = NULL;
-}
-
-/* Likewise. */
-static void count(const filch_task_info *info, struct filch__counts *counts) {
-    if (info->object == NULL) return;
-    if (is_rwlock(info)) {
-        counts->readers = readers_at_a_glance(info->object);
-        if (counts->readers == 0 || !filch__debug_has(CHECK_HELD)) return;
-        (void)filch__ledger_reader(info->object, &counts->reader, counts->reader_name);
-    } else if (strcmp(info->reason, "semaphore") == 0) {
-        const filch_sem *sem = info->object;
-        counts->permits = load_relaxed((ATOMIC(size_t) *)(uintptr_t)&sem->filch__value); /* a glance */
-        counts->limit = sem->filch__limit;
-    }
-}
+/* ---------------------------------------------------------------------------------------------------------- a look */
 
 struct look {
     struct filch__snapshot *snapshot;
@@ -171,8 +112,7 @@ struct look {
 
 static void look_closely(struct filch__waiter *waiter, void *argument) {
     struct look *look = argument;
-    look_at_holder(look->seen);
-    count(&look->seen->info, &look->seen->counts);
+    filch__holder_look(look->seen);
     if (look->snapshot->backtraces) look_at_stack(waiter, look->seen);
 }
 
@@ -236,21 +176,36 @@ static void put(struct filch__snapshot *snapshot, uint64_t key, uint32_t index) 
     snapshot->table[slot] = index;
 }
 
+/* Tasks were looked at one after the other: who is told to be above whom may form a circle, which is cut here. */
+static void cut_circles(struct filch__snapshot *snapshot) {
+    struct filch__seen *tasks = snapshot->tasks;
+    for (uint32_t i = 0; i < snapshot->count; i++) {
+        uint32_t at = i;
+        for (unsigned steps = 0; at != SNAPSHOT_NONE && steps < 1000; steps++) {
+            at = tasks[at].parent;
+            if (at == i) tasks[i].parent = at = SNAPSHOT_NONE;
+        }
+    }
+}
+
 /* From the last to the first, so that each list is in the order in which they were seen. */
 static void link_up(struct filch__snapshot *snapshot) {
     table_clear(snapshot);
     for (uint32_t i = 0; i < snapshot->count; i++) {
         struct filch__seen *seen = &snapshot->tasks[i];
         seen->child = seen->next = SNAPSHOT_NONE;
-        seen->alike = 1;
+        seen->alike = seen->siblings = 1;
         put(snapshot, (uintptr_t)seen->info.task, i);
     }
-    snapshot->first = SNAPSHOT_NONE;
-    for (uint32_t i = snapshot->count; i-- > 0;) {
+    for (uint32_t i = 0; i < snapshot->count; i++) {
         struct filch__seen *seen = &snapshot->tasks[i];
         seen->waits_for = find(snapshot, seen->holds);
         seen->parent = find(snapshot, seen->host);
-        if (seen->parent == i) seen->parent = SNAPSHOT_NONE; /* a record that was used anew meanwhile */
+    }
+    cut_circles(snapshot);
+    snapshot->first = SNAPSHOT_NONE;
+    for (uint32_t i = snapshot->count; i-- > 0;) {
+        struct filch__seen *seen = &snapshot->tasks[i];
         uint32_t *list = seen->parent == SNAPSHOT_NONE ? &snapshot->first : &snapshot->tasks[seen->parent].child;
         seen->next = *list;
         *list = i;
@@ -271,54 +226,12 @@ int filch__snapshot_take(struct filch__snapshot *snapshot, struct filch_runtime 
     snapshot->bytes = bytes;
     (void)filch__slab_each(&runtime->stock.tasks, see, snapshot);
     link_up(snapshot);
+    filch__holders_find(snapshot);
     return 0;
 }
 
 void filch__snapshot_drop(struct filch__snapshot *snapshot) {
     munmap(snapshot->tasks, snapshot->bytes);
-}
-
-/* ------------------------------------------------------------------------------------------------------------ folded */
-
-static uint64_t mix(uint64_t hash, uint64_t what) {
-    return (hash ^ what) * 0x100000001b3u;
-}
-
-static uint64_t key_of(const struct filch__seen *seen) {
-    uint64_t key = mix(0xcbf29ce484222325u, (uintptr_t)seen->scope);
-    key = mix(mix(key, (uintptr_t)seen->info.fn), (uintptr_t)seen->info.reason);
-    key = mix(mix(key, seen->parent), seen->info.state);
-    for (uint32_t i = 0; i < seen->depth; i++) key = mix(key, (uintptr_t)seen->frames[i]);
-    return key;
-}
-
-static bool are_alike(const struct filch__seen *a, const struct filch__seen *b) {
-    return a->scope == b->scope && a->parent == b->parent && a->info.fn == b->info.fn &&
-           a->info.state == b->info.state && a->info.reason == b->info.reason &&
-           a->info.cancelled == b->info.cancelled && a->depth == b->depth &&
-           memcmp(a->frames, b->frames, a->depth * sizeof *a->frames) == 0;
-}
-
-/* Of those without children of their own: the first of each kind stands for the others. */
-void filch__snapshot_fold(struct filch__snapshot *snapshot) {
-    table_clear(snapshot);
-    for (uint32_t i = 0; i < snapshot->count; i++) {
-        struct filch__seen *seen = &snapshot->tasks[i];
-        if (seen->child != SNAPSHOT_NONE) continue;
-        uint64_t key = key_of(seen);
-        uint32_t slot = slot_of(snapshot, key);
-        while (snapshot->table[slot] != SNAPSHOT_NONE && !are_alike(&snapshot->tasks[snapshot->table[slot]], seen)) {
-            slot = (slot + 1) & (snapshot->table_size - 1);
-        }
-        if (snapshot->table[slot] == SNAPSHOT_NONE) {
-            snapshot->table[slot] = i;
-            continue;
-        }
-        struct filch__seen *first = &snapshot->tasks[snapshot->table[slot]];
-        first->alike++;
-        seen->alike = 0;
-        if (first->info.waiting_ns < seen->info.waiting_ns) first->info.waiting_ns = seen->info.waiting_ns;
-    }
 }
 
 /* ------------------------------------------------------------------------------------------------------------ cycles */

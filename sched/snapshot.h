@@ -24,14 +24,25 @@ struct filch__counts {
     size_t permits, limit; /* that are left; 0: it is no semaphore */
 };
 
+/* What is known of a task that holds something, and is not in the snapshot. */
+enum filch__holder {
+    HOLDER_SEEN,    /* it is, or there is none */
+    HOLDER_LIVES,   /* `holder_name`, `holder_runtime` */
+    HOLDER_ENDED,   /* and holds it all the same */
+    HOLDER_UNKNOWN, /* of no runtime that is there */
+};
+
 /* A task as it was. */
 struct filch__seen {
     filch_task_info info;
     const void *scope;             /* that it was spawned into, or NULL */
     const struct filch_task *host; /* the task that has opened that, or NULL */
     const struct filch_task
-        *holds;    /* what it waits for: the task that holds or writes it, or that it awaits; or NULL */
-    bool by_child; /* a forked call of that task holds it, and goes on by itself: no circle */
+        *holds;     /* what it waits for: the task that holds or writes it, or that it awaits; or NULL */
+    bool by_child;  /* a forked call of that task holds it, and goes on by itself: no circle */
+    bool by_thread; /* a thread that is no worker holds it */
+    enum filch__holder holder;
+    char holder_name[32], holder_runtime[16]; /* the latter if it is another one */
     struct filch__counts counts;
     uint32_t depth; /* of the backtrace */
     void *frames[SNAPSHOT_FRAMES];
@@ -40,6 +51,11 @@ struct filch__seen {
     uint32_t parent, child, next; /* the task that has opened its scope, and the list of those whose it is itself */
     uint32_t waits_for;           /* `holds`, if that is in the snapshot */
     uint32_t alike;               /* how many it stands for; 0: another stands for it */
+
+    /* sched/fold.c */
+    uint32_t kind;       /* index of the first that is like it, with all that stands under it */
+    uint32_t siblings;   /* how many of `alike` stand under one task */
+    bool objects_differ; /* that those wait for for which it stands */
 };
 
 struct filch__snapshot {
@@ -61,7 +77,10 @@ int filch__snapshot_take(struct filch__snapshot *snapshot, struct filch_runtime 
                          bool backtraces);
 void filch__snapshot_drop(struct filch__snapshot *snapshot);
 
-/* Has one stand for all that are alike among those in the same scope: `alike` is set. */
+/*
+ * Has one stand for all that are alike, with all that stands under them, among those in the same scope: `alike` is set.
+ * Those that others stand for are in no list any more.
+ */
 void filch__snapshot_fold(struct filch__snapshot *snapshot);
 
 /*

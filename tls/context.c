@@ -14,51 +14,74 @@
 
 /* ----------------------------------------------------------------------------------------------------------- options */
 
+/* Each of these says what is wrong, or NULL. */
+
+static bool has_certificate(const filch_tls_context_options *options) {
+    return options->certificate_file != NULL || options->certificate_pem != NULL;
+}
+
+static const char *wrong_with_twins(const filch_tls_context_options *options) {
+    if (options->certificate_file != NULL && options->certificate_pem != NULL)
+        return "both certificate_file and certificate_pem are given";
+    if (options->key_file != NULL && options->key_pem != NULL) return "both key_file and key_pem are given";
+    if (options->trust_file != NULL && options->trust_pem != NULL) return "both trust_file and trust_pem are given";
+    if ((options->key_file != NULL || options->key_pem != NULL) && !has_certificate(options))
+        return "a key is given without its certificate";
+    return NULL;
+}
+
 static bool is_version(filch_tls_version version) {
     return version == FILCH_TLS_ANY || version == FILCH_TLS_1_2 || version == FILCH_TLS_1_3;
 }
 
-static bool alpn_fits(const char *const *names) {
+static const char *wrong_with_versions(const filch_tls_context_options *options) {
+    if (!is_version(options->min_version)) return "min_version is none of enum filch_tls_version";
+    if (!is_version(options->max_version)) return "max_version is none of enum filch_tls_version";
+    if (options->max_version != FILCH_TLS_ANY && options->min_version > options->max_version)
+        return "min_version is above max_version";
+    return NULL;
+}
+
+static const char *wrong_with_alpn(const char *const *names) {
     size_t size = 0;
     for (; names != NULL && *names != NULL; names++) {
         size_t length = strlen(*names);
-        if (length == 0 || length > 255) return false;
+        if (length == 0) return "a name in alpn is empty";
+        if (length > 255) return "a name in alpn has more than 255 bytes";
         size += length + 1;
-        if (size > CONTEXT_ALPN_MAX) return false;
+        if (size > CONTEXT_ALPN_MAX) return "the names in alpn are too many";
     }
-    return true;
+    return NULL;
 }
 
-/* What goes with both roles. */
-static bool are_common(const filch_tls_context_options *options) {
-    bool certificate = options->certificate_file != NULL || options->certificate_pem != NULL;
-    bool key = options->key_file != NULL || options->key_pem != NULL;
-    if (options->certificate_file != NULL && options->certificate_pem != NULL) return false;
-    if (options->key_file != NULL && options->key_pem != NULL) return false;
-    if (options->trust_file != NULL && options->trust_pem != NULL) return false;
-    if (key && !certificate) return false;
-    if (!is_version(options->min_version) || !is_version(options->max_version)) return false;
-    if (options->max_version != FILCH_TLS_ANY && options->min_version > options->max_version) return false;
-    return alpn_fits(options->alpn);
-}
-
-static bool are_servers(const filch_tls_context_options *options) {
-    bool certificate = options->certificate_file != NULL || options->certificate_pem != NULL;
+static const char *wrong_for_server(const filch_tls_context_options *options) {
     bool trust = options->trust_file != NULL || options->trust_pem != NULL || options->trust_system;
-    if (!certificate && options->select == NULL) return false;
-    if (options->no_verify || options->no_name_check) return false;
-    if (options->ask < FILCH_TLS_ASK_NOTHING || options->ask > FILCH_TLS_ASK_REQUIRE) return false;
-    return options->ask == FILCH_TLS_ASK_NOTHING || trust;
+    if (!has_certificate(options) && options->select == NULL)
+        return "a server needs a certificate (certificate_file or certificate_pem), or select";
+    if (options->no_verify) return "no_verify is a client's";
+    if (options->no_name_check) return "no_name_check is a client's";
+    if (options->ask < FILCH_TLS_ASK_NOTHING || options->ask > FILCH_TLS_ASK_REQUIRE)
+        return "ask is none of enum filch_tls_ask";
+    if (options->ask != FILCH_TLS_ASK_NOTHING && !trust)
+        return "a server that asks for certificates needs somebody to trust (trust_file, trust_pem or trust_system)";
+    return NULL;
 }
 
-static bool are_clients(const filch_tls_context_options *options) {
-    return options->ask == FILCH_TLS_ASK_NOTHING && !options->no_tickets && options->select == NULL;
+static const char *wrong_for_client(const filch_tls_context_options *options) {
+    if (options->ask != FILCH_TLS_ASK_NOTHING) return "ask is a server's";
+    if (options->no_tickets) return "no_tickets is a server's";
+    if (options->select != NULL) return "select is a server's";
+    return NULL;
 }
 
-static bool are_valid(const filch_tls_context_options *options) {
-    if (!are_common(options)) return false;
-    if (options->role == FILCH_TLS_SERVER) return are_servers(options);
-    return options->role == FILCH_TLS_CLIENT && are_clients(options);
+static const char *wrong_with(const filch_tls_context_options *options) {
+    const char *wrong = wrong_with_twins(options);
+    if (wrong == NULL) wrong = wrong_with_versions(options);
+    if (wrong == NULL) wrong = wrong_with_alpn(options->alpn);
+    if (wrong != NULL) return wrong;
+    if (options->role == FILCH_TLS_SERVER) return wrong_for_server(options);
+    if (options->role == FILCH_TLS_CLIENT) return wrong_for_client(options);
+    return "role is neither FILCH_TLS_CLIENT nor FILCH_TLS_SERVER";
 }
 
 /* ------------------------------------------------------------------------------------------------------------ making */
@@ -146,7 +169,8 @@ int filch_tls_context_create(filch_tls_context **context, const filch_tls_contex
     static const filch_tls_context_options defaults;
     filch_tls_failure unseen, *failure = options == NULL || options->failure == NULL ? &unseen : options->failure;
     if (options == NULL) options = &defaults;
-    if (context == NULL || !are_valid(options)) return filch__tls_fail(failure, -EINVAL, "the options do not fit");
+    const char *wrong = context == NULL ? "there is no place for the context (NULL)" : wrong_with(options);
+    if (wrong != NULL) return filch__tls_fail(failure, -EINVAL, "%s", wrong);
     ERR_clear_error();
     filch_tls_context *made = OPENSSL_zalloc(sizeof *made);
     if (made == NULL) return filch__tls_fail(failure, -ENOMEM, "no memory");

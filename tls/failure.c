@@ -43,6 +43,8 @@ static void explain(unsigned long code, char *text, size_t size) {
     const char *known = code == 0 ? NULL : ERR_reason_error_string(code);
     if (known != NULL) {
         snprintf(text, size, "%s", known);
+    } else if (code == 0) {
+        snprintf(text, size, "OpenSSL does not say why");
     } else {
         snprintf(text, size, "error %lx of OpenSSL", code);
     }
@@ -52,7 +54,7 @@ int filch__tls_fail_by_queue(filch_tls_failure *failure, int error, const char *
     bool no_memory = false;
     char text[128];
     unsigned long cause = take_cause(&no_memory);
-    if (no_memory) return filch__tls_fail(failure, -ENOMEM, "no memory");
+    if (no_memory || (cause == 0 && error == -ENOMEM)) return filch__tls_fail(failure, -ENOMEM, "no memory");
     explain(cause, text, sizeof text);
     return filch__tls_fail(failure, error, "%s%s%s", what == NULL ? "" : what, what == NULL ? "" : ": ", text);
 }

@@ -101,14 +101,25 @@ static int shake(struct filch__tls_session *session, filch_deadline deadline) {
 
 /* ------------------------------------------------------------------------------------------------------------- begin */
 
+/* What an error means that no step of OpenSSL's has explained; "": it says all that is known. */
+static const char *says(int error) {
+    switch (error) {
+    case -ECONNABORTED:
+        return "the connection ended during the handshake";
+    case -ENOMEM:
+        return "no memory";
+    default:
+        return "";
+    }
+}
+
 /* Tells `failure` why, unless it is NULL. Returns `error`. */
 static int tell(filch_tls_failure *failure, const struct filch__tls_session *session, int error) {
     if (error == 0 || failure == NULL) return error;
     if (session != NULL && session->failed == error) {
         *failure = session->failure;
     } else {
-        filch__tls_fail(failure, error, "%s",
-                        error == -ECONNABORTED ? "the connection ended during the handshake" : "");
+        filch__tls_fail(failure, error, "%s", says(error));
     }
     return error;
 }
@@ -126,16 +137,23 @@ static int prepare(struct filch__tls_session *session, const char *host_name, co
     return options->ticket == NULL ? 0 : filch__tls_ticket_use(session, options->ticket);
 }
 
+/* Tells `failure` what the caller did wrong, unless it is NULL. */
+static int refuse(filch_tls_failure *failure, const char *wrong) {
+    return failure == NULL ? -EINVAL : filch__tls_fail(failure, -EINVAL, "%s", wrong);
+}
+
 static int begin(filch_transport *tls, filch_transport below, filch_tls_context *context, const char *host_name,
                  const filch_tls_options *options, filch_deadline deadline) {
-    if (options == NULL) options = &defaults;
-    if (options->initial == NULL && options->initial_size > 0) return tell(options->failure, NULL, -EINVAL);
+    if (options->initial == NULL && options->initial_size > 0)
+        return refuse(options->failure, "initial is NULL, and initial_size is not 0");
     struct filch__tls_session *session = filch__tls_session_create(below, context);
     if (session == NULL) return tell(options->failure, NULL, -ENOMEM);
     int error = prepare(session, host_name, options);
+    bool misfit = error == -EINVAL;
     if (error == 0) error = shake(session, deadline);
     if (error != 0) {
         tell(options->failure, session, error);
+        if (misfit) refuse(options->failure, "the ticket is of another context, or of another host_name");
         filch__tls_session_free(session);
         return error;
     }
@@ -143,27 +161,39 @@ static int begin(filch_transport *tls, filch_transport below, filch_tls_context 
     return 0;
 }
 
-static bool is_usable(filch_transport below) {
-    return below.ops != NULL && below.ops->read != NULL && below.ops->write != NULL && below.ops->close != NULL;
+/* What is wrong with what both sides begin with, or NULL. */
+static const char *wrong_with(const filch_transport *tls, filch_transport below, const filch_tls_context *context,
+                              filch_tls_role role) {
+    if (tls == NULL) return "there is no place for the session (NULL)";
+    if (context == NULL) return "there is no context (NULL)";
+    if (context->role != role)
+        return role == FILCH_TLS_CLIENT ? "the context is a server's" : "the context is a client's";
+    if (below.ops == NULL || below.ops->read == NULL || below.ops->write == NULL || below.ops->close == NULL)
+        return "the transport below lacks read, write or close";
+    return NULL;
 }
 
-static int refuse(const filch_tls_options *options) {
-    return tell(options == NULL ? NULL : options->failure, NULL, -EINVAL);
+static const char *wrong_with_name(const filch_tls_context *context, const char *host_name) {
+    bool anybody = context->no_verify || context->no_name_check;
+    if (host_name == NULL) return anybody ? NULL : "host_name is NULL: say who the peer must be";
+    if (host_name[0] == '\0') return "host_name is empty";
+    return is_name(host_name) ? NULL : "host_name is no name of a host";
 }
 
 int filch_tls_client(filch_transport *tls, filch_transport below, filch_tls_context *context, const char *host_name,
                      const filch_tls_options *options, filch_deadline deadline) {
-    if (tls == NULL || context == NULL || context->role != FILCH_TLS_CLIENT || !is_usable(below))
-        return refuse(options);
-    bool anybody = context->no_verify || context->no_name_check;
-    if (host_name == NULL ? !anybody : !is_name(host_name)) return refuse(options);
+    if (options == NULL) options = &defaults;
+    const char *wrong = wrong_with(tls, below, context, FILCH_TLS_CLIENT);
+    if (wrong == NULL) wrong = wrong_with_name(context, host_name);
+    if (wrong != NULL) return refuse(options->failure, wrong);
     return begin(tls, below, context, host_name, options, deadline);
 }
 
 int filch_tls_server(filch_transport *tls, filch_transport below, filch_tls_context *context,
                      const filch_tls_options *options, filch_deadline deadline) {
-    if (tls == NULL || context == NULL || context->role != FILCH_TLS_SERVER || !is_usable(below))
-        return refuse(options);
-    if (options != NULL && options->ticket != NULL) return refuse(options);
+    if (options == NULL) options = &defaults;
+    const char *wrong = wrong_with(tls, below, context, FILCH_TLS_SERVER);
+    if (wrong == NULL && options->ticket != NULL) wrong = "a ticket is a client's";
+    if (wrong != NULL) return refuse(options->failure, wrong);
     return begin(tls, below, context, NULL, options, deadline);
 }

@@ -25,6 +25,13 @@ static void free_text(struct text *text) {
     OPENSSL_clear_free(text->owned, text->size);
 }
 
+/* strerror(3) is for one thread alone, and its like are told apart by feature macros: what the kernel says, by number. */
+static int fail_by_errno(filch_tls_failure *failure, int error, const char *file) {
+    const char *reason = strerrordesc_np(-error);
+    if (error == -EFBIG) reason = "above 16 MiB";
+    return filch__tls_fail(failure, error, "%s: %s", file, reason == NULL ? "cannot be read" : reason);
+}
+
 /* All of a descriptor up to `size` bytes, or fewer where it ends before. How many, or -errno. */
 static ssize_t read_all(int number, char *into, size_t size) {
     size_t done = 0;
@@ -42,6 +49,7 @@ static ssize_t read_all(int number, char *into, size_t size) {
 static int read_text(int number, struct text *text) {
     struct stat about;
     if (fstat(number, &about) != 0) return -errno;
+    if (S_ISDIR(about.st_mode)) return -EISDIR;
     if (about.st_size > FILE_MAX) return -EFBIG;
     text->size = (size_t)about.st_size + 1;
     text->bytes = text->owned = OPENSSL_malloc(text->size);
@@ -51,14 +59,15 @@ static int read_text(int number, struct text *text) {
     return length < 0 ? (int)length : 0;
 }
 
-/* The text in `file`, or `pem`. With neither there is none, and `bytes` is NULL. */
-static int get_text(const char *file, const char *pem, struct text *text, filch_tls_failure *failure) {
-    *text = (struct text){.from = file != NULL ? file : "PEM", .bytes = pem};
+/* The text in `file`, or `pem`, of the option `name`. With neither there is none, and `bytes` is NULL. */
+static int get_text(const char *file, const char *pem, const char *name, struct text *text,
+                    filch_tls_failure *failure) {
+    *text = (struct text){.from = file != NULL ? file : name, .bytes = pem};
     if (file == NULL) return 0;
     int number = open(file, O_RDONLY | O_CLOEXEC), error = number < 0 ? -errno : 0;
     if (error == 0) error = read_text(number, text);
     if (number >= 0) close(number);
-    return error == 0 ? 0 : filch__tls_fail(failure, error, "%s", file);
+    return error == 0 ? 0 : fail_by_errno(failure, error, file);
 }
 
 /* What the next certificate is given to. Takes it over on success. */
@@ -82,6 +91,12 @@ static int take_authority(filch_tls_context *context, X509 *certificate) {
     return 1;
 }
 
+/* Where the text is not what it should be at all, OpenSSL says little ("unsupported"). */
+static int lacks(filch_tls_failure *failure, const char *from, const char *what) {
+    ERR_clear_error();
+    return filch__tls_fail(failure, -EBADMSG, "%s: %s", from, what);
+}
+
 /* Gives each certificate in the text to `first` and the others to `rest`. There must be one. */
 static int take_certificates(filch_tls_context *context, const struct text *text, take_fn *first, take_fn *rest,
                              filch_tls_failure *failure) {
@@ -102,6 +117,8 @@ static int take_certificates(filch_tls_context *context, const struct text *text
         else if (!at_end || count == 0)
             error = -EBADMSG;
     }
+    if (error == -EBADMSG && count == 0 && strstr(text->bytes, "CERTIFICATE-----") == NULL)
+        return lacks(failure, text->from, "holds no certificate in PEM form");
     if (error != 0) return filch__tls_fail_by_queue(failure, error, text->from);
     ERR_clear_error();
     return 0;
@@ -117,11 +134,14 @@ static int give_password(char *into, int size, int writing, void *arg) {
     return (int)length;
 }
 
-static int take_key(filch_tls_context *context, const struct text *text, const char *password,
+/* `otherwise`: what is to be done where the text holds no key. */
+static int take_key(filch_tls_context *context, const struct text *text, const char *password, const char *otherwise,
                     filch_tls_failure *failure) {
     BIO *bio = BIO_new_mem_buf(text->bytes, -1);
     EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)password);
     BIO_free(bio);
+    if (key == NULL && bio != NULL && strstr(text->bytes, "PRIVATE KEY-----") == NULL)
+        return lacks(failure, text->from, otherwise);
     if (key == NULL) return filch__tls_fail_by_queue(failure, bio == NULL ? -ENOMEM : -EBADMSG, text->from);
     int done = SSL_CTX_use_PrivateKey(context->native, key) == 1 && SSL_CTX_check_private_key(context->native) == 1;
     EVP_PKEY_free(key);
@@ -130,12 +150,15 @@ static int take_key(filch_tls_context *context, const struct text *text, const c
 
 static int load_own(filch_tls_context *context, const filch_tls_context_options *options, filch_tls_failure *failure) {
     struct text certificate, key = {0};
-    int error = get_text(options->certificate_file, options->certificate_pem, &certificate, failure);
+    int error = get_text(options->certificate_file, options->certificate_pem, "certificate_pem", &certificate, failure);
     if (error == 0 && certificate.bytes != NULL) {
         error = take_certificates(context, &certificate, take_leaf, take_link, failure);
-        if (error == 0) error = get_text(options->key_file, options->key_pem, &key, failure);
+        if (error == 0) error = get_text(options->key_file, options->key_pem, "key_pem", &key, failure);
+        bool apart = key.bytes != NULL;
         if (error == 0)
-            error = take_key(context, key.bytes != NULL ? &key : &certificate, options->key_password, failure);
+            error = take_key(
+                context, apart ? &key : &certificate, options->key_password,
+                apart ? "holds no private key in PEM form" : "holds no private key; name key_file or key_pem", failure);
     }
     free_text(&key);
     free_text(&certificate);
@@ -145,7 +168,7 @@ static int load_own(filch_tls_context *context, const filch_tls_context_options 
 static int load_trust(filch_tls_context *context, const filch_tls_context_options *options,
                       filch_tls_failure *failure) {
     struct text trust;
-    int error = get_text(options->trust_file, options->trust_pem, &trust, failure);
+    int error = get_text(options->trust_file, options->trust_pem, "trust_pem", &trust, failure);
     bool some = error == 0 && trust.bytes != NULL;
     if (some) error = take_certificates(context, &trust, take_authority, take_authority, failure);
     free_text(&trust);

@@ -7,7 +7,6 @@
 #ifdef HTTPD_TLS
 
 #include <filch/tls.h>
-#include <string.h>
 
 /* A context of libfilch-tls under another name, so that nobody else needs to know of it. */
 static filch_tls_context *context_of(struct tls *tls) {
@@ -26,8 +25,7 @@ int secure_open(struct tls **tls, const char *certificate, const char *key) {
                                                        .failure = &failure,
                                                    });
     if (error != 0) {
-        fprintf(stderr, "httpd: certificate %s: %s\n", certificate,
-                failure.text[0] != '\0' ? failure.text : strerror(-error));
+        fprintf(stderr, "httpd: no TLS: %s\n", failure.text);
         return error;
     }
     *tls = (struct tls *)context;

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <filch/filch.h>
+#include <filch/resolve.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +40,17 @@ static int run_job(void *arg) {
     return error;
 }
 
+/* Errors in looking a host up have texts of their own; these are of nothing else here. */
+static const char *text_of(int error) {
+    if (error == -EINVAL) return "not a URL that is understood";
+    if (error == -ENOENT || error == -EAGAIN || error == -EREMOTEIO) return filch_resolve_error(error);
+    return strerror(-error);
+}
+
 /* Whether it was fetched, and the status says that it is what was asked for. */
 static bool report(const struct job *job, int error) {
     if (error != 0) {
-        printf("%s: %s\n", job->url, error == -EINVAL ? "not a URL that is understood" : strerror(-error));
+        printf("%s: %s\n", job->url, text_of(error));
     } else {
         printf("%s: %d, %llu bytes, %016llx\n", job->url, job->fetched.status, (unsigned long long)job->fetched.bytes,
                (unsigned long long)job->fetched.digest);

@@ -6,20 +6,29 @@
  *     filch_dump(fd, NULL, NULL)
  *
  * The signal works while every worker computes or is blocked in the kernel, since a runtime's monitor thread writes the
- * dump; not for runtimes without one (`no_monitor`). The first runtime installs the handler, unless the program has changed
- * what SIGQUIT does before, FILCH_DEBUG contains "noquit", or the signal was ignored when the program began, as it is for
- * one that a script starts with `&` (`env --default-signal=QUIT program` helps).
+ * dump, of all runtimes. At least one of them must have one: with `no_monitor` in all of them, and in a simulation, a line
+ * says that there is none. The first runtime installs the handler, unless the program has changed what SIGQUIT does before,
+ * FILCH_DEBUG contains "noquit", or the signal was ignored when the program began, as it is for one that a script starts
+ * with `&` (`env --default-signal=QUIT program` helps). When the last runtime ends, and in the child of a fork, the signal
+ * ends the process again, unless the program has installed a handler of its own since. That is looked at and then changed,
+ * so a program should not install one in another thread while its last runtime ends.
  *
  * A worker is asleep (in the poller, perhaps), retired (a spare that is not needed), or awake: then it runs a task, or
  * searches for one.
  *
  * Of a task that waits for a lock it is told who holds that: the owner of a mutex, the writer, or how many read, of whom
- * one is named with FILCH_DEBUG=held. At a semaphore, how many permits are left.
+ * one is named with FILCH_DEBUG=held. At a semaphore, how many permits are left. A lock knows the record of its owner: one
+ * that has ended with the lock in its hands is told as ended, until a task that is spawned later gets the record, and the
+ * blame; with FILCH_DEBUG=held it is told when it ends.
  *
  * Tasks stand under the scope that they were spawned into, and that under the task that has opened it. Those that are
- * alike (same scope, same function, same wait, same backtrace) are told once, with their number. Of a task that waits, the
- * backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting its worker with SIGURG,
- * on standard error, after the rest. Places are written as "program(+0x1234)", which addr2line(1) understands.
+ * alike (same scope, same function and place of spawn, same kind of wait, same backtrace), and under which the same stands,
+ * as the tasks of a server's connections, are told once, with their number in all. What they wait for may be different
+ * things, of which one is told.
+ *
+ * Of a task that waits, the backtrace is taken on its own stack, which it does not notice; of one that runs, by interrupting
+ * its worker with SIGURG, on standard error, after the rest. Places are written as "program(+0x1234)", which addr2line(1)
+ * understands.
  *
  * No memory is asked of malloc, no lock of the program's is taken. Tasks that begin or end meanwhile may be missed.
  */
@@ -45,7 +54,11 @@ typedef struct filch_dump_options {
 } filch_dump_options;
 
 /*
- * Writes a dump of `runtime`, or for NULL of all runtimes of the process, to file descriptor `fd`.
+ * Writes a dump of `runtime`, or for NULL of all runtimes of the process, to file descriptor `fd`. All are 256 at the most:
+ * runtimes that are made while so many are there are not among them, nor do they answer the signal.
+ *
+ * A pipe or a terminal that nobody reads holds up the caller, which for the signal is the monitor, and the end of each
+ * runtime, until somebody reads on or closes it.
  *
  * Returns  how many tasks there were
  *          -EINVAL      an option is out of range

@@ -20,7 +20,9 @@
  * gives way to others now and then. EINTR is never answered. Workers have SIGPIPE blocked, so that who writes to what nobody
  * reads is answered -EPIPE; on other threads that holds for sockets alone, and there not for sendfile and splice.
  *
- * Errors that every call below may answer, besides its own:
+ * Errors that every call below may answer, besides its own. Where several hold, a call that may wait answers -EINVAL for what
+ * its arguments show, else -ECANCELED, else -EBADF for what was closed before. (Of a `size` of 0, reads and writes only look
+ * whether it is open.)
  *
  *     -EBADF       the descriptor was closed, before the call or while it waited, or `fd` is none; or it is the end of a
  *                  pipe that is only read, or only written
@@ -82,7 +84,10 @@ typedef struct filch_fd_options {
  */
 FILCH_API FILCH_CHECK int filch_fd_adopt(filch_fd *fd, int number, const filch_fd_options *options);
 
-/* The number of an open descriptor, to set options by; or -EBADF. It is not to be closed. From any thread; does not wait. */
+/*
+ * The number of an open descriptor, to set options by; or -EBADF. It is not to be closed, but in the child of a fork (see
+ * filch_fd_close). From any thread; does not wait.
+ */
 FILCH_API int filch_fd_number(filch_fd fd);
 
 /*
@@ -200,6 +205,8 @@ FILCH_API FILCH_CHECK ssize_t filch_fd_sendmsg(filch_fd fd, const struct msghdr 
  * on the worker.
  *
  * Returns  how many, which may be fewer than `count`; 0: the file's end
+ *          -EBADF    also: `from` is no open descriptor
+ *          -EINVAL   `*offset` is negative, or `from` cannot be mapped
  */
 FILCH_API FILCH_CHECK ssize_t filch_fd_sendfile(filch_fd to, int from, int64_t *offset, size_t count,
                                                 filch_deadline deadline);

@@ -100,8 +100,8 @@ FILCH_API int filch_file_close(filch_file file);
 /*
  * Reads `size` bytes: from the file's own position, which moves, or at `offset`, which must not be negative. Fewer are
  * read only where the file ends, or where a later piece failed or was cut short; with O_DIRECT, and of what is no regular
- * file, as many as one system call gives. On an error nothing was read. Calls that use the own position are to be made one at a time; those with an
- * offset are independent of each other.
+ * file, as many as one system call gives. On an error nothing was read. Calls that use the own position are to be made one
+ * at a time; those with an offset are independent of each other.
  *
  * Returns  how many; 0: the end (or `size` is 0)
  *          -ESPIPE   an offset, of what has no positions: a pipe, a socket, a terminal
@@ -191,7 +191,13 @@ FILCH_API FILCH_CHECK int filch_file_read_all(const char *path, void **data, siz
  * one has `mode` (less the umask) and the caller as its owner, whatever the old one had; a symbolic link is replaced. That
  * the change itself survives a crash is known after a filch_file_sync of the directory.
  *
+ * What cannot be replaced in this way is left alone: a device (/dev/null), a FIFO, a socket, a directory; that is looked at
+ * before anything is written. To write to such, or in place as a shell's `>` does: filch_file_open, without O_CREAT or with
+ * O_TRUNC, and filch_file_write.
+ *
  * Returns  0
+ *          -EOPNOTSUPP  `path` is a device, a FIFO or a socket
+ *          -EISDIR      it is a directory
  *          -EACCES, -ENOENT, -ENOSPC, -ENOMEM, ...   the old file is as it was, and nothing is left beside it
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker

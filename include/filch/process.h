@@ -11,7 +11,8 @@
  *
  * The library installs no handler of SIGCHLD: it watches each process by a descriptor (pidfd_open(2)), and takes its
  * status just once, however many wait. A program that ignores SIGCHLD, or that waits for any child itself (wait(2),
- * waitpid(-1)), takes the statuses away: calls answer -ECHILD then.
+ * waitpid(-1)), takes the statuses away: a process is started as ever then, and whoever waits for its end is answered
+ * -ECHILD, by filch_process_run too.
  *
  * What a process gets: descriptors 0, 1 and 2 as the options say, and those others that are not close-on-exec (all that
  * the library opens are); no blocked signals; SIGPIPE in its default way; signals that the program ignores, ignored, and
@@ -135,8 +136,8 @@ FILCH_API int filch_process_signal(filch_process *process, int signal);
 
 /*
  * Gives the handle up. A process that has not ended is killed (with its group, if it has one of its own), and waited for:
- * nothing of it is left. NULL is nothing. Nobody may use the handle, or its ends of pipes, any more. To be called before
- * the runtime ends; a process whose handle is left goes on.
+ * nothing of it is left. NULL is nothing. Nobody may wait for it (that aborts) or use the handle, or its ends of pipes, any
+ * more. To be called before the runtime ends; a process whose handle is left goes on.
  *
  * Call     from a task or from any thread
  * Waits    yes, if it has not ended; is not cut short; a task may continue on another worker
@@ -145,7 +146,8 @@ FILCH_API void filch_process_destroy(filch_process *process);
 
 /*
  * Gives the handle up and lets the process go on. Its pipes are closed on this side. Once it has ended, its remains are
- * taken away at the next start or detaching of a process, or else when the program ends. NULL is nothing.
+ * taken away at the next start or detaching of a process, or else when the program ends. NULL is nothing. Nobody may wait for
+ * it (that aborts) or use the handle any more.
  *
  * Call     from a task or from any thread
  * Waits    no
@@ -195,7 +197,8 @@ FILCH_API FILCH_CHECK int filch_process_communicate(filch_process *process, filc
 /*
  * Starts a process, talks to it, and waits for its end: the three calls in one. With `talk`, what the options leave at
  * FILCH_STDIO_INHERIT is a pipe (the input: /dev/null, if there is none); without, it is inherited. If the call is cut
- * short the process is killed, as by filch_process_destroy; what it has said by then is in `*talk`.
+ * short the process is killed, as by filch_process_destroy; what it has said by then is in `*talk`. What the process has
+ * started itself (the commands of a shell) is killed with it only where the options give it a group of its own.
  *
  * Returns  0        it has ended, and `*status`, unless `status` is NULL, says how
  *          as filch_process_start and filch_process_communicate

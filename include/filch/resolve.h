@@ -31,7 +31,8 @@ typedef struct filch_resolve_options {
  * Looks up the addresses of `host`, with the port of `service`, and writes up to `max` of them into `addresses`, none
  * twice, the best first (RFC 6724; those of /etc/hosts in its order). A host is a name, digits ("192.0.2.1",
  * "2001:db8::1", "fe80::1%eth0") or NULL; a service is a name, digits (0 to 65535) or NULL, for port 0; not both may be
- * NULL. Where there are more than `max`, the rest is left out.
+ * NULL. Where there are more than `max`, the rest is left out. As getaddrinfo(3) has it, a host in fewer or other digits is
+ * what inet_aton(3) reads there: "127.1" and "0x7f000001" are 127.0.0.1.
  *
  * A look-up that has begun goes on until the system answers. The caller is cut short all the same, by its deadline and by
  * cancellation: the look-up then ends by itself, and the runtime ends after it, which takes as long as the system does (5 s

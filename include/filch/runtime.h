@@ -5,9 +5,12 @@
  *
  * fork(2): the child has none of the workers. There, calls on a runtime of the parent's answer -ESHUTDOWN or do nothing,
  * and what would wait for its tasks for ever, or a task's function that returns, ends the child with a line on standard
- * error. The child should exec or _exit; it may make runtimes of its own.
+ * error. Its descriptors and files are shared with the parent, as fork(2) has it: what can be read or written at once still
+ * is, and is missing there; only a call that has to wait for a descriptor, and closing it, are answered -ESHUTDOWN. The
+ * child should exec or _exit; it may make runtimes of its own.
  *
- * C++: a task's function must not let an exception out. A task that waits inside a `catch` keeps the exception it handles.
+ * C++: a task's function must not let an exception out. A task that waits inside a `catch` keeps the exception it
+ * handles.
  */
 #ifndef FILCH_RUNTIME_H
 #define FILCH_RUNTIME_H
@@ -27,6 +30,7 @@ typedef enum filch_deadlock {
     FILCH_DEADLOCK_ABORT = 1,  /* the same, and abort() */
     FILCH_DEADLOCK_IGNORE = 2, /* nothing */
 } filch_deadlock;
+
 /* What a runtime's descriptors are watched by, and who makes calls on files that may have to wait for a disk. */
 typedef enum filch_poller {
     FILCH_POLLER_DEFAULT = 0, /* epoll(7), and files by io_uring(7) where the kernel lets it be used, else by threads */
@@ -49,7 +53,8 @@ typedef struct filch_options {
     const struct filch_simulation *simulation; /* runs simulated, see filch/simulation.h; default: as FILCH_SIM says */
     bool
         interrupt; /* the first SIGINT (Ctrl-C) cancels all tasks, as filch_runtime_cancel; the next one does what it did
-                         before. The runtime has a thread for it. filch/signal.h tells of other signals */
+                         before. The runtime has a thread for it. Where SIGINT is ignored when the runtime is made, as
+                         by what a script starts in the background, it stays so. filch/signal.h tells of other signals */
     filch_poller poller; /* default: what FILCH_POLLER in the environment names, "epoll" or "io_uring", if it does */
     const char *debug;   /* checks, in the words of filch/debug.h, in addition to those that FILCH_DEBUG names */
     filch_report_fn *on_report; /* is given their reports, with the next; default: they go to standard error */
@@ -114,7 +119,8 @@ FILCH_API FILCH_CHECK int filch_runtime_shutdown(filch_runtime *runtime, filch_d
 
 /*
  * Shuts `runtime` down without a deadline, ends its workers and frees everything. NULL is nothing. Nobody may use the
- * runtime, a handle of one of its tasks, or a descriptor, file, stream, process or signal handle of it afterwards; a filch_await that may be cut short must have returned before.
+ * runtime, a handle of one of its tasks, or a descriptor, file, stream, process or signal handle of it afterwards; a
+ * filch_await that may be cut short must have returned before.
  *
  * Returns  0, or -EDEADLK as above, and then nothing was done
  * Call     from any thread that is not a worker of this runtime, once

@@ -75,7 +75,7 @@ FILCH_API FILCH_CHECK int filch_signal_wait(filch_signals *signals, filch_signal
 
 /*
  * Gets no more of them. Nobody may wait at the handle (that aborts) or use it any more. NULL is nothing. From a task or
- * from any thread; does not wait.
+ * from any thread; does not wait. A handle that is left is closed when its runtime ends, and may not be used after that.
  */
 FILCH_API void filch_signal_close(filch_signals *signals);
 

@@ -92,7 +92,7 @@ typedef struct filch_tcp_connect_options {
  *          -errno       why the first address of all could not be connected to: -ECONNREFUSED, -EHOSTUNREACH ...
  *          -ETIMEDOUT   `deadline` passed first
  *          -ECANCELED   the scope was cancelled first
- *          -EINVAL      `connection` or `host` is NULL, or an option is out of range
+ *          -EINVAL      `connection`, `host` or `service` is NULL, or an option is out of range
  *          -EMFILE, -ENFILE, -ENOMEM, -EPERM, -ESHUTDOWN   as filch_fd_adopt
  * Call     from a task, or from any thread that names a runtime
  * Waits    yes; a task may continue on another worker
@@ -108,7 +108,8 @@ FILCH_API FILCH_CHECK int filch_tcp_connect_address(filch_fd *connection, const 
  * Ends one direction of a connection or both: `how` is SHUT_RD, SHUT_WR or SHUT_RDWR. After SHUT_WR the other side reads
  * the end once it has read all that was written, and may still write. Of any stream socket, Unix ones too.
  *
- * Returns  0, or -EBADF; or -ENOTCONN: there is no connection (any more); or -EINVAL: `how` is none of them
+ * Returns  0, or -EBADF; or -ENOTCONN: there is no connection (any more), or it listens; or -ENOTSOCK; or -EINVAL: `how` is
+ *          none of them
  * Call     from a task or from any thread
  * Waits    no
  */

@@ -127,7 +127,7 @@ typedef struct filch_tls_context_options {
     filch_tls_select_fn *select; /* server: by the name that the client asks for */
     void *select_arg;
 
-    filch_tls_failure *failure; /* written on failure; NULL: not wanted */
+    filch_tls_failure *failure; /* written on failure, with a text that names the option or file; NULL: not wanted */
 } filch_tls_context_options;
 
 /*

@@ -57,7 +57,8 @@ FILCH_API FILCH_CHECK int filch_udp_open(filch_fd *fd, const filch_udp_options *
  *          -EDESTADDRREQ, -ENOTCONN   `to` is NULL, and there is no peer
  *          -EACCES      to all of a net, without `broadcast`
  *          -ETIMEDOUT, -ECANCELED, -EBADF   as the calls of filch/fd.h
- *          -EINVAL      `data` is NULL, and `size` is not 0
+ *          -EINVAL      `data` is NULL, and `size` is not 0; or `to` is of another family (of IPv4, over a socket of IPv6
+ *                       alone: -ENETUNREACH)
  *          -errno       what sendmsg(2) answered
  * Call     from a task or from any thread
  * Waits    yes, while the socket's buffer is full; a task may continue on another worker
@@ -124,7 +125,7 @@ FILCH_API FILCH_CHECK int filch_udp_recv_many(filch_fd fd, filch_datagram *datag
 /*
  * Makes `peer` the only one to send to and receive from, or with NULL everybody again. What was received before stays.
  *
- * Returns  0, or -EBADF; or -EINVAL: it is of another family; or -errno of connect(2)
+ * Returns  0, or -EBADF; or -EINVAL: it is of another family, or of none; or -errno of connect(2)
  * Call     from a task or from any thread
  * Waits    no
  */

@@ -2,9 +2,15 @@
 /* Objects are zeroed, aligned and counted, and the request that is to fail fails. */
 #include "alloc/heap.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "alloc/arena.h"
 
 #include "tests/test.h"
 
@@ -73,3 +79,70 @@ TEST(heap, exactly_one_of_many_racing_requests_fails) {
     check_int(filch__alloc_requests(), 80000);
     check_int(filch__heap_objects(), 0);
 }
+
+#if FILCH_JEMALLOC
+
+/* The bytes of addresses that the process uses. Asks for no memory itself: it is to be a thread's first to do so. */
+static rlim_t addresses(void) {
+    char text[128] = "";
+    int number = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    check(number >= 0 && read(number, text, sizeof text - 1) > 0);
+    close(number);
+    return (rlim_t)strtoul(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static void limit_addresses(rlim_t bytes) {
+    struct rlimit limit;
+    check_int(getrlimit(RLIMIT_AS, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    check_int(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+/* `room`: what is left to the process, too little for jemalloc to set the thread up. */
+static void *first_requests(void *room) {
+    unsigned arena = 0;
+    limit_addresses(addresses() + *(rlim_t *)room);
+    check(filch__heap_get(100, 8) == NULL);
+    check(filch__arena_get(0, 1 << 16) == NULL);
+    check(!filch__arena_create(&arena));
+    filch__heap_begin_thread();
+    check(filch__heap_get(100, 8) == NULL);
+    limit_addresses(RLIM_INFINITY);
+    void *object = filch__heap_get(100, 8);
+    check(object != NULL);
+    limit_addresses(addresses());
+    check(filch__heap_get((size_t)64 << 20, 8) == NULL);
+    limit_addresses(RLIM_INFINITY);
+    filch__heap_put(object, 100, 8);
+    return NULL;
+}
+
+/* Where it is set up without memory, jemalloc crashes. */
+TEST(heap, a_threads_first_request_without_memory_is_answered) {
+    static const rlim_t rooms[] = {0, 1 << 16, 1 << 20, 3 << 20, 5 << 20};
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+        pthread_t thread;
+        rlim_t room = rooms[i];
+        check_int(pthread_create(&thread, NULL, first_requests, &room), 0);
+        check_int(pthread_join(thread, NULL), 0);
+    }
+    check_int(filch__heap_objects(), 0);
+}
+
+static void *give_back(void *object) {
+    limit_addresses(addresses());
+    filch__heap_put(object, 100, 8);
+    limit_addresses(RLIM_INFINITY);
+    return NULL;
+}
+
+TEST(heap, a_thread_that_has_never_asked_for_memory_gives_some_back) {
+    pthread_t thread;
+    void *object = filch__heap_get(100, 8);
+    check(object != NULL);
+    check_int(pthread_create(&thread, NULL, give_back, object), 0);
+    check_int(pthread_join(thread, NULL), 0);
+    check_int(filch__heap_objects(), 0);
+}
+
+#endif

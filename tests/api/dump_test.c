@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "context/context.h"
 #include "tests/api/workers.h"
 #include "tests/test.h"
 
@@ -158,6 +160,116 @@ TEST(dump, as_json_it_has_the_same) {
     check_int(count_of(text, "{"), count_of(text, "}"));
     check_int(count_of(text, "["), count_of(text, "]"));
     check(strcmp(text + strlen(text) - 2, "]\n") == 0);
+    free(text);
+}
+
+/* ------------------------------------------------------------------------------------------------------ trees like trees */
+
+enum { CONNECTIONS = 307, ODDS = 8 };
+
+struct grove {
+    filch_event over;
+    filch_sem places;
+    atomic_uint begun;
+    filch_dump_format format;
+    char *text;
+};
+
+static int wait_at_places(void *arg) {
+    struct grove *grove = arg;
+    atomic_fetch_add(&grove->begun, 1);
+    return filch_sem_acquire(&grove->places, FILCH_NEVER);
+}
+
+static int wait_for_over(void *arg) {
+    struct grove *grove = arg;
+    atomic_fetch_add(&grove->begun, 1);
+    return filch_event_wait(&grove->over, FILCH_NEVER);
+}
+
+/* Two readers and a writer; of an odd one, three readers. The other way round, so that order does not matter. */
+static int connection(struct grove *grove, int readers, bool writer_first) {
+    filch_scope scope;
+    atomic_fetch_add(&grove->begun, 1);
+    check_int(filch_scope_open(&scope, NULL), 0);
+    for (int i = 0; i <= readers; i++) {
+        bool writes = i == (writer_first ? 0 : readers);
+        filch_task_options options = {.name = writes ? "writer" : "reader"};
+        check_int(filch_scope_spawn(&scope, NULL, writes ? wait_at_places : wait_for_over, grove, &options), 0);
+    }
+    return filch_scope_close(&scope);
+}
+
+static int even(void *arg) {
+    struct grove *grove = arg;
+    return connection(grove, 2, atomic_load(&grove->begun) % 2);
+}
+
+static int odd(void *arg) {
+    return connection(arg, 3, false);
+}
+
+static int (*const kinds[])(void *) = {even, odd};
+
+static int plant_a_grove(void *arg) {
+    struct grove *grove = arg;
+    filch_scope scope;
+    FILE *file = tmpfile();
+    check(file != NULL);
+    check_int(filch_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < CONNECTIONS; i++) { /* from one place */
+        filch_task_options options = {.name = i % 43 == 0 ? "odd" : "even"};
+        check_int(filch_scope_spawn(&scope, NULL, i % 43 == 0 ? kinds[1] : kinds[0], grove, &options), 0);
+    }
+    int tasks = 1 + 4 * CONNECTIONS + ODDS, waiting = 0;
+    while (waiting < tasks - 1) {
+        waiting = 0;
+        check_int(filch_sleep(FILCH_MS(1)), 0);
+        check_int(filch_task_each(filch_runtime_current(), count_waiting, &waiting), 0);
+    }
+    filch_dump_options options = {.format = grove->format, .no_running = true};
+    check_int(filch_dump(fileno(file), NULL, &options), tasks);
+    grove->text = text_of(file);
+    filch_event_set(&grove->over);
+    filch_sem_release_n(&grove->places, CONNECTIONS);
+    return filch_scope_close(&scope);
+}
+
+static char *text_of_grove(unsigned workers, filch_dump_format format) {
+    struct grove grove = {.format = format};
+    filch_event_init(&grove.over);
+    check_int(filch_sem_init(&grove.places, 0, SIZE_MAX), 0);
+    check_int(filch_run(plant_a_grove, &grove, &(filch_options){.workers = workers}), 0);
+    return grove.text;
+}
+
+static unsigned long sum_of(const char *text, const char *key) {
+    unsigned long sum = 0;
+    while ((text = strstr(text, key)) != NULL) sum += strtoul(text += strlen(key), NULL, 10);
+    return sum;
+}
+
+TEST(dump, of_trees_of_tasks_that_are_alike_shows_one) {
+    for (size_t i = 0; i < TEST_WORKERS; i++) {
+        char *text = text_of_grove(test_workers[i], FILCH_DUMP_TEXT);
+        check_int(count_of(text, "\n    task "), 2); /* under main's scope */
+        check_int(count_of(text, "\n      task "), 4);
+        check_int(count_of(text, "\"even\" and more like it, x 299 in all: waits for scope_close "), 1);
+        check_int(count_of(text, "\"odd\" and more like it, x 8 in all: waits for scope_close "), 1);
+        check_int(count_of(text, "\"reader\" and more like it, x 598 in all: waits for event "), 1);
+        check_int(count_of(text, "\"reader\" and more like it, x 24 in all: waits for event "), 1);
+        check_int(count_of(text, "\"writer\" and more like it, x 299 in all: waits for semaphore "), 1);
+        check_int(count_of(text, "\"writer\" and more like it, x 8 in all: waits for semaphore "), 1);
+        check_int(count_of(text, " and others, up to "), 2); /* each its own scope; the event is the same for all */
+        free(text);
+    }
+}
+
+TEST(dump, of_trees_that_are_alike_json_has_each_task_counted_once) {
+    char *text = text_of_grove(2, FILCH_DUMP_JSON);
+    check_int(count_of(text, "\"count\":"), 7);
+    check_int(sum_of(text, "\"count\":"), 1 + 4 * 299 + 5 * 8);
+    check_int(count_of(text, "\"objects_differ\":true"), 2);
     free(text);
 }
 
@@ -507,6 +619,130 @@ TEST(dump, of_who_waits_for_its_own_child_tells_no_deadlock) {
     end_of_held(runtime, held);
 }
 
+/* ---------------------------------------------------------------------------------- holders that are somewhere else */
+
+struct keeping {
+    filch_mutex mutex;
+    filch_event go, kept, over;
+};
+
+static void keeping_init(struct keeping *keeping) {
+    filch_mutex_init(&keeping->mutex);
+    filch_event_init(&keeping->go);
+    filch_event_init(&keeping->kept);
+    filch_event_init(&keeping->over);
+}
+
+static int keep(void *arg) {
+    struct keeping *keeping = arg;
+    check_int(filch_mutex_lock(&keeping->mutex, FILCH_NEVER), 0);
+    filch_event_set(&keeping->kept);
+    check_int(filch_event_wait(&keeping->over, FILCH_NEVER), 0);
+    filch_mutex_unlock(&keeping->mutex);
+    return 0;
+}
+
+static int keep_for_good(void *arg) {
+    return filch_mutex_lock(&((struct keeping *)arg)->mutex, FILCH_NEVER);
+}
+
+/* Begun before the others, so that it has a record of its own. */
+static int want(void *arg) {
+    struct keeping *keeping = arg;
+    check_int(filch_event_wait(&keeping->go, FILCH_NEVER), 0);
+    int error = filch_mutex_lock(&keeping->mutex, FILCH_NEVER);
+    if (error == 0) filch_mutex_unlock(&keeping->mutex);
+    return error;
+}
+
+static int is_at_mutex(const filch_task_info *info, void *arg) {
+    (void)arg;
+    return info->state == FILCH_TASK_WAITING && strcmp(info->reason, "mutex") == 0;
+}
+
+/* Has `wanter` come to the mutex, and tells what is said of it. */
+static void check_keeper(filch_runtime *runtime, struct keeping *keeping, const char *text, const char *json) {
+    filch_event_set(&keeping->go);
+    while (filch_task_each(runtime, is_at_mutex, NULL) == 0) usleep(100);
+    char *said = dump_of(runtime, FILCH_DUMP_TEXT);
+    check(strstr(said, ": waits for mutex ") != NULL);
+    check(strstr(said, text) != NULL);
+    free(said);
+    said = dump_of(runtime, FILCH_DUMP_JSON);
+    check(strstr(said, json) != NULL);
+    free(said);
+}
+
+static filch_runtime *runtime_named(const char *name) {
+    filch_runtime *runtime;
+    check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 1, .name = name}), 0);
+    return runtime;
+}
+
+static filch_task *task_of(filch_runtime *runtime, filch_fn *fn, struct keeping *keeping, const char *name) {
+    filch_task *task;
+    check_int(filch_runtime_spawn(runtime, &task, fn, keeping, &(filch_task_options){.name = name}), 0);
+    return task;
+}
+
+static int await_result(filch_task *task) {
+    int result = -1;
+    check_int(filch_await(task, &result, FILCH_NEVER), 0);
+    return result;
+}
+
+TEST(dump, of_a_holder_in_another_runtime_tells_which) {
+    struct keeping keeping;
+    keeping_init(&keeping);
+    filch_runtime *one = runtime_named("one"), *two = runtime_named("two");
+    filch_task *wanter = task_of(one, want, &keeping, "wanter"), *keeper = task_of(two, keep, &keeping, "keeper");
+    check_int(filch_event_wait(&keeping.kept, FILCH_NEVER), 0);
+    check_keeper(one, &keeping, " \"keeper\" of runtime \"two\"; spawned at ",
+                 ",\"holder_name\":\"keeper\",\"holder_runtime\":\"two\"");
+    filch_event_set(&keeping.over);
+    check_int(await_result(keeper), 0);
+    check_int(await_result(wanter), 0);
+    check_int(filch_runtime_destroy(two), 0);
+    check_int(filch_runtime_destroy(one), 0);
+}
+
+TEST(dump, of_a_holder_that_has_ended_tells_that) {
+    struct keeping keeping;
+    keeping_init(&keeping);
+    filch_runtime *one = runtime_named("one");
+    filch_task *wanter = task_of(one, want, &keeping, "wanter");
+    check_int(await_result(task_of(one, keep_for_good, &keeping, "keeper")), 0);
+    check_keeper(one, &keeping, ", which has ended; spawned at ", ",\"holder_ended\":true");
+    filch_task_cancel(wanter);
+    check_int(await_result(wanter), -ECANCELED);
+    check_int(filch_runtime_destroy(one), 0);
+}
+
+TEST(dump, of_a_holder_whose_runtime_has_ended_tells_no_name) {
+    struct keeping keeping;
+    keeping_init(&keeping);
+    filch_runtime *one = runtime_named("one"), *two = runtime_named("two");
+    filch_task *wanter = task_of(one, want, &keeping, "wanter");
+    check_int(await_result(task_of(two, keep_for_good, &keeping, "keeper")), 0);
+    check_int(filch_runtime_destroy(two), 0);
+    check_keeper(one, &keeping, ", of no runtime that is there; spawned at ", ",\"held_by\":\"0x");
+    filch_task_cancel(wanter);
+    check_int(await_result(wanter), -ECANCELED);
+    check_int(filch_runtime_destroy(one), 0);
+}
+
+TEST(dump, of_a_thread_that_holds_tells_that) {
+    struct keeping keeping;
+    keeping_init(&keeping);
+    filch_runtime *one = runtime_named("one");
+    check_int(filch_mutex_lock(&keeping.mutex, FILCH_NEVER), 0);
+    filch_task *wanter = task_of(one, want, &keeping, "wanter");
+    check_keeper(one, &keeping, ", held by a thread; spawned at ", ",\"held_by_thread\":true");
+    filch_mutex_unlock(&keeping.mutex);
+    check_int(await_result(wanter), 0);
+    check_int(filch_runtime_destroy(one), 0);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- the signal */
 
 /* Runs `fn` in a child whose standard error is read; its exit status is in `*status`. */
@@ -575,6 +811,114 @@ TEST(dump, a_handler_of_the_programs_own_is_left_alone) {
     check(strcmp(text, "the program's own\n") == 0);
     free(text);
 }
+
+static int do_nothing(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+static void quit_after_the_last(void) {
+    for (int i = 0; i < 2; i++) {
+        if (filch_run(do_nothing, NULL, &(filch_options){.workers = 1}) != 0) _exit(1);
+    }
+    raise(SIGQUIT);
+}
+
+TEST(dump, after_the_last_runtime_the_signal_ends_the_process) {
+    int status;
+    free(errors_of(quit_after_the_last, &status));
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT);
+}
+
+static void quit_between_two(void) {
+    filch_runtime *one = runtime_named("one"), *two = runtime_named("two");
+    if (filch_runtime_destroy(one) != 0) _exit(1);
+    off_t size = lseek(STDERR_FILENO, 0, SEEK_END);
+    raise(SIGQUIT);
+    while (lseek(STDERR_FILENO, 0, SEEK_END) == size) usleep(100);
+    if (filch_runtime_destroy(two) != 0) _exit(1);
+}
+
+TEST(dump, after_one_of_two_runtimes_the_other_answers_the_signal) {
+    int status;
+    char *text = errors_of(quit_between_two, &status);
+    check_int(status, 0);
+    check(strstr(text, " \"two\": 1 worker, 0 tasks\n") != NULL);
+    free(text);
+}
+
+static int install_a_handler(void *arg) {
+    (void)arg;
+    signal(SIGQUIT, count_quit);
+    return 0;
+}
+
+static void quit_with_a_later_handler(void) {
+    if (filch_run(install_a_handler, NULL, NULL) != 0) _exit(1);
+    raise(SIGQUIT);
+}
+
+TEST(dump, a_handler_that_the_program_installs_later_stays) {
+    int status;
+    char *text = errors_of(quit_with_a_later_handler, &status);
+    check_int(status, 0);
+    check(strcmp(text, "the program's own\n") == 0);
+    free(text);
+}
+
+static int fork_and_quit(void *arg) {
+    int status;
+    (void)arg;
+    pid_t child = fork();
+    if (child == 0) {
+        raise(SIGQUIT);
+        _exit(3);
+    }
+    check(child > 0 && waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT ? 0 : 1;
+}
+
+TEST(dump, a_child_of_a_fork_ends_by_the_signal) {
+    check_int(filch_run(fork_and_quit, NULL, &(filch_options){.workers = 1}), 0);
+}
+
+static void quit_without_a_monitor(void) {
+    if (filch_run(raise_quit, NULL, &(filch_options){.no_monitor = true}) != 0) _exit(1);
+    if (filch_run(raise_quit, NULL, &(filch_options){.simulation = &(filch_simulation){.seed = 1}}) != 0) _exit(1);
+}
+
+TEST(dump, the_signal_says_so_where_no_monitor_is_there) {
+    int status;
+    char *text = errors_of(quit_without_a_monitor, &status);
+    check_int(status, 0);
+    check_int(count_of(text, "filch: SIGQUIT: no dump, since no runtime has a monitor that would make it\n"), 2);
+    free(text);
+}
+
+#if !defined(FILCH_ASAN) && !defined(FILCH_TSAN)
+
+static int quit_without_memory(void *arg) {
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL || fscanf(file, "%lu", &pages) != 1) return 1;
+    fclose(file);
+    struct rlimit limit = {pages * (unsigned long)getpagesize() + (1 << 20), RLIM_INFINITY};
+    return setrlimit(RLIMIT_AS, &limit) == 0 ? hold_the_worker(arg) : 1;
+}
+
+static void run_without_memory(void) {
+    if (filch_run(quit_without_memory, NULL, &(filch_options){.workers = 1}) != 0) _exit(1);
+}
+
+TEST(dump, the_signal_says_so_where_there_is_no_memory) {
+    int status;
+    char *text = errors_of(run_without_memory, &status);
+    check_int(status, 0);
+    check(strcmp(text, "filch: SIGQUIT: no memory for the dump of 1 task (-12)\n") == 0);
+    free(text);
+}
+
+#endif
 
 static void quit_as_by_default(void) {
     setenv("FILCH_DEBUG", "noquit", 1);

@@ -79,6 +79,9 @@ void *filch__heap_get(size_t size, size_t align) {
     return object;
 }
 
+void filch__heap_begin_thread(void) {
+}
+
 /* What was freed is spoilt, for whoever uses it afterwards, and not given out again. */
 void filch__heap_put(void *object, size_t size, size_t align) {
     (void)align;

@@ -50,6 +50,12 @@ void filch__block_die(const struct filch__worker *worker, const char *what) {
 void filch__quit_watch(void) {
 }
 
+void filch__quit_unwatch(void) {
+}
+
+void filch__quit_forget(void) {
+}
+
 void filch__runtimes_add(struct filch_runtime *runtime) {
     (void)runtime;
 }

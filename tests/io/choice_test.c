@@ -165,6 +165,13 @@ TEST(choice, where_waits_in_nanoseconds_are_forbidden_milliseconds_do) {
 
 #endif
 
+TEST(choice, a_word_that_is_unknown_is_told_of_once) {
+    check_int(setenv("FILCH_POLLER", "kqueue", 1), 0);
+    const char *text = told(reads_file, epoll, NULL);
+    check(strcmp(text, "filch: FILCH_POLLER: there is no \"kqueue\"; there are epoll, io_uring\n") == 0);
+    check(*told(reads_file, epoll, NULL) == '\0');
+}
+
 /* A debug line is one line, whatever was chosen. */
 TEST(choice, a_line_says_what_was_chosen_if_asked_for) {
     check_int(setenv("FILCH_DEBUG", "io", 1), 0);

@@ -100,7 +100,7 @@ static int use_badly(void *arg) {
     check_int(moved, 0);
     check_int(filch_fd_write_all(*fd, NULL, 1, &moved, FILCH_NEVER), -EINVAL);
     int64_t offset = -1;
-    check_int(filch_fd_sendfile(*fd, -1, NULL, 1, FILCH_NEVER), -EINVAL);
+    check_int(filch_fd_sendfile(*fd, -1, NULL, 1, FILCH_NEVER), -EBADF);
     check_int(filch_fd_sendfile(*fd, 0, &offset, 1, FILCH_NEVER), -EINVAL);
     check_int(filch_fd_splice(ends[0], ends[1], 1, FILCH_NEVER), -EINVAL); /* neither is a pipe */
     check_int(filch_fd_wait(*fd, 0, FILCH_NEVER), -EINVAL);
@@ -187,6 +187,28 @@ TEST(fd, on_none_and_on_a_closed_one_every_call_answers_ebadf) {
     run_with_all(none_works_in_task, NULL);
     filch_fd none = FILCH_FD_NONE;
     check_int(none_works(&none), 0);
+}
+
+static int answers_in_turn(void *arg) {
+    (void)arg;
+    filch_fd closed[2];
+    filch_scope scope;
+    char byte;
+    make_pair(closed);
+    close_both(closed);
+    check_int(filch_scope_open(&scope, NULL), 0);
+    filch_scope_cancel(&scope);
+    check_int(filch_fd_read(closed[0], NULL, 1, FILCH_NEVER), -EINVAL);
+    check_int(filch_fd_read(closed[0], &byte, 1, FILCH_NEVER), -ECANCELED);
+    check_int(filch_fd_write(closed[0], "x", 1, FILCH_NEVER), -ECANCELED);
+    check_int(filch_fd_wait(closed[0], FILCH_READABLE, FILCH_NEVER), -ECANCELED);
+    check_int(filch_fd_read(closed[0], &byte, 0, FILCH_NEVER), -EBADF);
+    check_int(filch_scope_close(&scope), -ECANCELED);
+    return 0;
+}
+
+TEST(fd, of_several_errors_the_arguments_come_first_and_then_the_cancellation) {
+    run_with_all(answers_in_turn, NULL);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ adopt */

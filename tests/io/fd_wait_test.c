@@ -654,13 +654,14 @@ TEST(fd_wait, what_the_child_of_a_fork_does_is_nothing_to_who_waits_in_the_paren
         wrong |= (filch_pipe_open(&again, &again, &(filch_fd_options){.runtime = runtime}) != -ESHUTDOWN) << 5;
         wrong |= (filch_poll(filch_fd_number(ends[0]), FILCH_READABLE, PASSED) != -ETIMEDOUT) << 6;
         close(filch_fd_number(ends[0]));
+        wrong |= (filch_fd_write(ends[1], "x", 1, FILCH_NEVER) != 1) << 7; /* does not wait: it is shared */
         _exit(wrong);
     }
     int status = -1;
     check(waitpid(child, &status, 0) == child);
     check_int(status, 0);
-    check_int(filch_fd_write(ends[1], "x", 1, FILCH_NEVER), 1);
-    check_int(filch_await(task, NULL, FILCH_NEVER), 0);
+    check_int(filch_await(task, NULL, FILCH_NEVER), 0); /* it has read what the child wrote */
     check_int(reader.answer, 1);
+    check_int(filch_fd_write(ends[1], "x", 1, FILCH_NEVER), 1);
     check_int(filch_runtime_destroy(runtime), 0);
 }

@@ -8,6 +8,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 
 #include "alloc/alloc.h"
 
@@ -673,6 +676,39 @@ TEST(file, whole_files_are_read_and_replaced) {
     run_in_folder(whole, NULL);
 }
 
+/* Others hold it open, or look for it there: a regular file in its place would destroy it. */
+static int refuse_to_replace(void *arg) {
+    (void)arg;
+    struct stat before, after;
+    check_int(mkfifo("fifo", 0600), 0);
+    check_int(filch_path_mkdir("directory", 0700, FILCH_NEVER), 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int number = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check_int(bind(number, (struct sockaddr *)&address, sizeof address), 0);
+    close(number);
+    bool device = mknod("device", S_IFCHR | 0600, makedev(1, 3)) == 0; /* else the caller may not make one */
+    const char *names[] = {"fifo", "socket", "directory", "device"};
+    for (int i = 0; i < (device ? 4 : 3); i++) {
+        check_int(lstat(names[i], &before), 0);
+        int expected = S_ISDIR(before.st_mode) ? -EISDIR : -EOPNOTSUPP;
+        check_int(filch_file_write_all(names[i], "x", 1, 0600, FILCH_NEVER), expected);
+        check_int(lstat(names[i], &after), 0);
+        check(before.st_ino == after.st_ino && before.st_mode == after.st_mode);
+    }
+    check_int(symlink("fifo", "link"), 0);
+    check_int(filch_file_write_all("link", "x", 1, 0600, FILCH_NEVER), 0); /* the link, and not what it leads to */
+    check_whole("link", "x", 1);
+    check_int(lstat("fifo", &after), 0);
+    check(S_ISFIFO(after.st_mode));
+    check_int(entries_in("."), device ? 5 : 4);
+    for (int i = 0; i < (device ? 4 : 3); i++) check_int(remove(names[i]), 0);
+    return remove("link");
+}
+
+TEST(file, what_is_no_regular_file_is_not_replaced) {
+    run_in_folder(refuse_to_replace, NULL);
+}
+
 /* Any of the system calls fails: the file is as it was, or as it is to be, and nothing is left beside it. */
 static int replace_with_failures(void *arg) {
     (void)arg;
@@ -690,7 +726,7 @@ static int replace_with_failures(void *arg) {
         check_int(answer, -EIO);
         failures++;
     }
-    check(failures >= 4); /* open, write, sync, rename */
+    check(failures >= 5); /* look, open, write, sync, rename */
     check_int(filch_path_unlink("w", FILCH_NEVER), 0);
     return 0;
 }

@@ -807,6 +807,75 @@ TEST(process, a_status_that_somebody_else_has_taken_is_missed) {
     run_with_both(lose_status, NULL);
 }
 
+/* The system takes it, maybe before the process is watched. What it has said is there all the same. */
+static int run_unminded(void *arg) {
+    (void)arg;
+    filch_process_status status;
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < 300 / TEST_SCALE; i++) {
+        check_int(filch_process_run(SHELL("exit 3"), &quiet, NULL, &status, FILCH_NEVER), -ECHILD);
+        filch_process_talk talk = {0};
+        check_int(filch_process_run(SHELL("echo said"), NULL, &talk, &status, FILCH_NEVER), -ECHILD);
+        check(talk.output_size == 5 && memcmp(talk.output, "said\n", 5) == 0);
+        filch_process_talk_fini(&talk);
+    }
+    return 0;
+}
+
+/* Surely before it is watched. */
+static int start_what_is_gone(void *arg) {
+    (void)arg;
+    filch_process *processes[2];
+    filch_process_status status;
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0; i < 2; i++) {
+        filch__system_fail(1, false, -ESRCH); /* of watching it */
+        processes[i] = start_process(SHELL("exit 3"), &quiet);
+        filch__system_fail(0, false, 0);
+        check_int(filch_process_wait(processes[i], &status, FILCH_NEVER), -ECHILD);
+        check_int(filch_process_kill(processes[i]), -ESRCH);
+    }
+    filch_process_destroy(processes[0]);
+    filch_process_detach(processes[1]);
+    (void)waitpid(-1, NULL, 0); /* until the system has taken both */
+    return 0;
+}
+
+TEST(process, where_sigchld_is_ignored_every_status_is_missed) {
+    run_with_both(run_unminded, NULL);
+    run_with_both(start_what_is_gone, NULL);
+}
+
+static int wait_for_process(void *arg) {
+    return filch_process_wait(arg, NULL, FILCH_NEVER);
+}
+
+static int is_waiting(const filch_task_info *info, void *arg) {
+    return info->task == arg && info->state == FILCH_TASK_WAITING;
+}
+
+/* Of one that ends with this process. */
+static int give_up_while_waited_for(void *give_up) {
+    filch_process_options options = {.input = FILCH_STDIO_PIPE, .output = FILCH_STDIO_NULL};
+    filch_process *process = start_process((const char *const[]){"cat", NULL}, &options);
+    filch_task *task = start(wait_for_process, process);
+    while (filch_task_each(filch_runtime_current(), is_waiting, task) == 0) filch_sleep(FILCH_MS(1));
+    void (**end)(filch_process *) = give_up;
+    (*end)(process);
+    filch_task_detach(task);
+    return 0;
+}
+
+TEST_DIES(process, destroying_one_that_is_waited_for_aborts, "is waited for") {
+    void (*give_up)(filch_process *) = filch_process_destroy;
+    run_with(1, give_up_while_waited_for, &give_up);
+}
+
+TEST_DIES(process, detaching_one_that_is_waited_for_aborts, "is waited for") {
+    void (*give_up)(filch_process *) = filch_process_detach;
+    run_with(1, give_up_while_waited_for, &give_up);
+}
+
 /* ---------------------------------------------------------------------------------------------------------- exhaustion */
 
 static int start_in_want(void *arg) {

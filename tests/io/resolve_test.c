@@ -49,6 +49,7 @@ TEST(resolve, digits_are_answered_where_they_stand) {
 TEST(resolve, a_thread_that_is_no_worker_may_ask) {
     filch_address addresses[MAX];
     check_resolves("127.0.0.1", "80", NULL, "127.0.0.1:80");
+    check_resolves("127.1", "80", NULL, "127.0.0.1:80"); /* as inet_aton(3) */
     check(filch_resolve("localhost", "80", NULL, addresses, MAX, FILCH_NEVER) >= 1);
     check_int(filch_address_port(&addresses[0]), 80);
     check(filch_resolve(NULL, "80", NULL, addresses, MAX, FILCH_NEVER) >= 1);

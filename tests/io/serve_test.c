@@ -490,6 +490,8 @@ static int misuse(void *arg) {
     check_int(filch_serve(FILCH_FD_NONE, fail, NULL, NULL), -EBADF);
     connect_pair(&one, &other);
     check_int(filch_serve(one, fail, NULL, NULL), -EINVAL);
+    check_int(filch_fd_wait(other, FILCH_READABLE, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+    check_int(filch_serve(other, fail, NULL, NULL), -EINVAL);
     filch_fd_close(one);
     filch_fd_close(other);
     filch_fd_close(listener);

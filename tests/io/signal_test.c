@@ -369,6 +369,29 @@ TEST(signal, what_was_there_before_is_back_after_the_last_handle) {
     run_with_both(replace_handler, NULL);
 }
 
+static int leave_open(void *arg) {
+    (void)arg;
+    filch_signals *kept[3];
+    for (int i = 0; i < 3; i++) kept[i] = open_signals(i == 0 ? SIGUSR1 : SIGUSR2);
+    filch_signal_close(kept[1]);
+    return 0;
+}
+
+TEST(signal, what_was_there_before_is_back_when_the_runtime_of_a_handle_ends) {
+    struct sigaction now;
+    signal(SIGUSR1, handler);
+    signal(SIGUSR2, SIG_IGN);
+    size_t objects = filch__heap_objects();
+    for (int i = 0; i < 3; i++) {
+        run_with_both(leave_open, NULL);
+        raise(SIGUSR1);
+        check_int(handled, i + 1);
+        sigaction(SIGUSR2, NULL, &now);
+        check(now.sa_handler == SIG_IGN);
+    }
+    check_int(filch__heap_objects(), objects);
+}
+
 static void *read_in_thread(void *arg) {
     char byte;
     check_int(read(*(int *)arg, &byte, 1), 1); /* never -1, EINTR */
@@ -613,6 +636,25 @@ TEST(signal, ctrl_c_reaches_the_run_and_the_handles) {
     int status = status_of_child(run_with_handle, 1);
     check(WIFEXITED(status));
     check_int(WEXITSTATUS(status), 21);
+}
+
+/* As a shell starts what a script has in the background: the Ctrl-C is not for that. */
+static int sleep_a_little(void *arg) {
+    (void)arg;
+    say_ready();
+    say_ready(); /* by the second one the first signal has come */
+    return filch_sleep(FILCH_MS(5)) == 0 && raise(SIGINT) == 0 && !filch_cancelled() ? 22 : 1;
+}
+
+static int run_in_background(void) {
+    signal(SIGINT, SIG_IGN);
+    return filch_run(sleep_a_little, NULL, &(filch_options){.workers = 2, .interrupt = true});
+}
+
+TEST(signal, ctrl_c_that_is_ignored_stays_so) {
+    int status = status_of_child(run_in_background, 2);
+    check(WIFEXITED(status));
+    check_int(WEXITSTATUS(status), 22);
 }
 
 static int nothing(void *arg) {

@@ -5,6 +5,7 @@
  */
 #include <netinet/tcp.h>
 
+#include "io/system.h"
 #include "tests/io/net.h"
 
 /* ------------------------------------------------------------------------------------------------ connect and accept */
@@ -81,6 +82,45 @@ TEST(tcp, an_accept_that_does_not_wait_tries) {
     run_clean(accept_without_waiting, NULL);
 }
 
+/*
+ * What has been read empty by others is not waited for: it would never become readable by a connection. By a deadline that
+ * is far away, since one that has passed is tried in any case.
+ */
+static void check_accepts(filch_fd fd, int expected) {
+    filch_deadline deadline = filch_after(FILCH_SEC(1000));
+    filch_fd connection;
+    char byte;
+    check_int(filch_fd_read(fd, &byte, 1, filch_after(FILCH_MS(1))), -ETIMEDOUT);
+    check_int(filch_tcp_accept(fd, &connection, NULL, deadline), expected);
+    check_int(filch_unix_accept(fd, &connection, NULL, deadline), expected);
+    check_int(filch_fd_close(fd), 0);
+}
+
+static int accept_from_what_was_read(void *arg) {
+    filch_fd one, other;
+    filch_address address = filch_address_ip4_loopback(0);
+    (void)arg;
+    connect_pair(&one, &other);
+    check_accepts(one, -EINVAL);
+    check_int(filch_fd_close(other), 0);
+    check_int(filch_unix_pair(&one, &other, SOCK_STREAM, NULL), 0);
+    check_accepts(one, -EINVAL);
+    check_int(filch_fd_close(other), 0);
+    check_int(filch_unix_pair(&one, &other, SOCK_DGRAM, NULL), 0);
+    check_accepts(one, -EOPNOTSUPP);
+    check_int(filch_fd_close(other), 0);
+    check_int(filch_udp_open(&one, &(filch_udp_options){.local = &address}), 0);
+    check_accepts(one, -EOPNOTSUPP);
+    check_int(filch_pipe_open(&one, &other, NULL), 0);
+    check_accepts(one, -ENOTSOCK);
+    check_int(filch_fd_close(other), 0);
+    return 0;
+}
+
+TEST(tcp, what_cannot_listen_answers_so_at_once_whoever_has_read_from_it) {
+    run_clean(accept_from_what_was_read, NULL);
+}
+
 /* Several wait, and as many connections come at once, of which the kernel may tell with one event. */
 static int share_connections(void *arg) {
     enum { ACCEPTORS = 16 };
@@ -106,6 +146,29 @@ static int share_connections(void *arg) {
 
 TEST(tcp, of_several_who_wait_each_gets_a_connection) {
     run_clean(share_connections, NULL);
+}
+
+/* And of what does listen nobody asks for that: who comes where another waits already waits without a call. */
+static int accept_beside(void *arg) {
+    filch_address address;
+    filch_fd listener = listen_here(&address), clients[2];
+    filch_task *tasks[2];
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        if (i == 1) filch__system_fail(UINT64_MAX, false, 0); /* counts */
+        tasks[i] = start(accept_one, &listener);
+        while (filch_task_each(filch_runtime_current(), waits_now, tasks[i]) == 0) filch_sleep(FILCH_US(100));
+    }
+    check_int(filch__system_calls(), 0);
+    filch__system_fail(0, false, 0);
+    for (int i = 0; i < 2; i++) check_int(filch_tcp_connect_address(&clients[i], &address, NULL, FILCH_NEVER), 0);
+    for (int i = 0; i < 2; i++) check_int(result_of(tasks[i]), 0);
+    for (int i = 0; i < 2; i++) check_int(filch_fd_close(clients[i]), 0);
+    return filch_fd_close(listener);
+}
+
+TEST(tcp, who_accepts_where_another_waits_makes_no_call) {
+    run_clean(accept_beside, NULL);
 }
 
 /* A connection in two steps: half a close, and then what the other side still has to say. */
@@ -465,6 +528,7 @@ static int misuse(void *arg) {
     check_int(filch_tcp_connect_address(&fd, &address, &from, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(NULL, "localhost", "1", NULL, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(&fd, NULL, "1", NULL, FILCH_NEVER), -EINVAL);
+    check_int(filch_tcp_connect(&fd, "localhost", NULL, NULL, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(&fd, "localhost", "1", &clash, FILCH_NEVER), -EINVAL);
     check_int(filch_tcp_connect(&fd, "127.0.0.1", "no-such-service", NULL, FILCH_NEVER), -ESRCH);
 
@@ -478,6 +542,9 @@ static int misuse(void *arg) {
     check_int(filch_fd_adopt(&writing, ends[1], NULL), 0);
     check_int(filch_fd_address(reading, false, &address), -ENOTSOCK);
     check_int(filch_tcp_accept(reading, &fd, NULL, FILCH_NEVER), -ENOTSOCK);
+    check_int(filch_tcp_shutdown(reading, SHUT_WR), -ENOTSOCK);
+    for (int how = SHUT_RD; how <= SHUT_RDWR; how++) check_int(filch_tcp_shutdown(listener, how), -ENOTCONN);
+    check_int(filch_tcp_accept(listener, &fd, NULL, (filch_deadline){0}), -ETIMEDOUT); /* it still listens */
     filch_fd fds[] = {listener, one, other, reading, writing};
     close_all(fds, 5);
     return 0;

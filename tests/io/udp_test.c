@@ -388,6 +388,12 @@ static int misuse(void *arg) {
     check_int(filch_udp_send_many(fd, &datagram, (size_t)1 << 40, FILCH_NEVER), -EINVAL);
     check_int(filch_udp_recv_many(fd, &datagram, (size_t)1 << 40, FILCH_NEVER), -EINVAL);
     check_int(filch_udp_connect(fd, &none), -EINVAL);
+    check_int(filch_udp_connect(fd, &ip6), -EINVAL);
+    check_int(filch_udp_connect(fd, &local), -EINVAL);
+    check_int(filch_udp_send_to(fd, &byte, 1, &ip6, FILCH_NEVER), -EINVAL);
+    check_int(filch_udp_send_to(fd, &byte, 1, &local, FILCH_NEVER), -EINVAL);
+    datagram.address = ip6;
+    check_int(filch_udp_send_many(fd, &datagram, 1, FILCH_NEVER), -EINVAL);
     filch_fd_close(fd);
     return 0;
 }

@@ -622,6 +622,12 @@ static int know_peer(void *arg) {
     check_int(filch_unix_datagram(&one, NULL, NULL, NULL), 0);
     check_int(filch_unix_peer(one, &peer), -ENOTCONN);
     filch_fd_close(one);
+    filch_address name;
+    check_int(filch_address_parse(&name, "unix:@filch-test-of-a-peer"), 0);
+    name.length += (socklen_t)snprintf(name.local.sun_path + strlen("?filch-test-of-a-peer"), 16, "%d", getpid());
+    check_int(filch_unix_listen(&one, &name, NULL), 0);
+    check_int(filch_unix_peer(one, &peer), -ENOTCONN); /* and not this process, which is told there */
+    filch_fd_close(one);
     return 0;
 }
 

@@ -17,7 +17,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { ALIKE = 1000, ALIKE_IN_CORE = 40, NAPPERS = 3 }; /* a small core is written faster */
+enum { ALIKE = 1000, ALIKE_IN_CORE = 40, NAPPERS = 3, OPENERS = 5 }; /* a small core is written faster */
 
 static filch_mutex left_mutex = FILCH_MUTEX_INIT, right_mutex = FILCH_MUTEX_INIT, held = FILCH_MUTEX_INIT;
 static filch_chan *nobody_sends;
@@ -80,7 +80,7 @@ static int open_another(void *arg) {
     int error = filch_scope_open(&scope, &(filch_scope_options){.name = "inner"});
     if (error != 0) return error;
     for (int i = 0; i < NAPPERS; i++) {
-        filch_task_options named = {.name = "napper"};
+        filch_task_options named = {.name = "napper \xc3\xa9\xff"};
         if ((error = filch_scope_spawn(&scope, NULL, nap, NULL, &named)) != 0) filch_scope_fail(&scope, error);
     }
     return filch_scope_close(&scope);
@@ -151,14 +151,14 @@ static int start_all(filch_scope *scope, const char *mode) {
     const struct kind first[] = {{"left", take_left_first, 1},
                                  {"right", take_right_first, 1},
                                  {"holder", hold_it, 1},
-                                 {"opener", open_another, 1}};
+                                 {"opener", open_another, OPENERS}};
     const struct kind then[] = {{"receiver", receive, alike}, {"wanter", want_it, 2}};
     const struct kind churners = {"churner", churn, 8}, hanger = {"hanger", hang, 1};
     int error = spawn_all(scope, first, 4);
     if (error != 0) return error;
-    wait_for(2, 4 + NAPPERS);
+    wait_for(2, 3 + OPENERS + OPENERS * NAPPERS);
     if ((error = spawn_all(scope, then, 2)) != 0) return error;
-    wait_for(2, 4 + NAPPERS + alike + 2);
+    wait_for(2, 3 + OPENERS + OPENERS * NAPPERS + alike + 2);
     if (strcmp(mode, "churn") == 0) return spawn_all(scope, &churners, 1);
     if (strcmp(mode, "hang") != 0) return 0;
     error = spawn_all(scope, &hanger, 1);

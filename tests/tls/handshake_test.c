@@ -408,10 +408,12 @@ static int try_tickets(void *arg) {
         /* It is good for the same name and the same context alone. */
         filch_transport none = {0};
         struct wire *wire = wire_create(1000);
-        filch_tls_options options = {.ticket = ticket};
+        filch_tls_failure failure = {0};
+        filch_tls_options options = {.ticket = ticket, .failure = &failure};
         filch_tls_context *other = client_context((filch_tls_context_options){0});
         check_int(filch_tls_client(&none, wire_end(wire, 0), meeting.client, "127.0.0.1", &options, FILCH_NEVER),
                   -EINVAL);
+        check(strstr(failure.text, "the ticket is of another") != NULL);
         check_int(filch_tls_client(&none, wire_end(wire, 0), other, "localhost", &options, FILCH_NEVER), -EINVAL);
         check_int(filch_tls_server(&none, wire_end(wire, 0), meeting.server, &options, FILCH_NEVER), -EINVAL);
         check_int(wire_written(wire, 0), 0);
@@ -532,18 +534,25 @@ static int misuse(void *arg) {
         filch_tls_context *context;
         const char *host;
         filch_tls_options *options;
+        const char *text;
     } bad[] = {
-        {NULL, below, meeting.client, "localhost", &options}, {&tls, none, meeting.client, "localhost", &options},
-        {&tls, below, NULL, "localhost", &options},           {&tls, below, meeting.server, "localhost", &options},
-        {&tls, below, meeting.client, NULL, &options},        {&tls, below, meeting.client, "", &options},
-        {&tls, below, meeting.client, ".", &options},         {&tls, below, meeting.client, ".example.org", &options},
-        {&tls, below, meeting.client, long_name, &options},   {&tls, below, meeting.client, "localhost", &half},
+        {NULL, below, meeting.client, "localhost", &options, "no place"},
+        {&tls, none, meeting.client, "localhost", &options, "lacks read"},
+        {&tls, below, NULL, "localhost", &options, "no context"},
+        {&tls, below, meeting.server, "localhost", &options, "a server's"},
+        {&tls, below, meeting.client, NULL, &options, "host_name is NULL"},
+        {&tls, below, meeting.client, "", &options, "host_name is empty"},
+        {&tls, below, meeting.client, ".", &options, "host_name is no name"},
+        {&tls, below, meeting.client, ".example.org", &options, "host_name is no name"},
+        {&tls, below, meeting.client, long_name, &options, "host_name is no name"},
+        {&tls, below, meeting.client, "localhost", &half, "initial is NULL"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         failure.error = 0;
         check_int(filch_tls_client(bad[i].tls, bad[i].below, bad[i].context, bad[i].host, bad[i].options, FILCH_NEVER),
                   -EINVAL);
         check_int(failure.error, -EINVAL);
+        check(strstr(failure.text, bad[i].text) != NULL);
     }
     check_int(filch_tls_client(NULL, below, meeting.client, "localhost", NULL, FILCH_NEVER), -EINVAL);
     check_int(filch_tls_server(NULL, below, meeting.server, &options, FILCH_NEVER), -EINVAL);

@@ -85,8 +85,9 @@ static const char *json_value(const char *at) {
     if (*at == '{') return json_members(at, '}', true);
     if (*at == '[') return json_members(at, ']', false);
     if (*at == '"') return json_string(at);
-    if (strncmp(at, "true", 4) == 0) return at + 4;
-    if (strncmp(at, "false", 5) == 0) return at + 5;
+    /* By the first letter first, as line_end() below. */
+    if (*at == 't' && strncmp(at, "true", 4) == 0) return at + 4;
+    if (*at == 'f' && strncmp(at, "false", 5) == 0) return at + 5;
     return json_number(at);
 }
 
@@ -272,6 +273,11 @@ static size_t lines_in(const char *text) {
     return lines;
 }
 
+/* Not by strchr: with strict_string_checks, AddressSanitizer's looks at all of the text. */
+static char *line_end(char *text, const char *after) {
+    return memchr(text, '\n', (size_t)(after - text));
+}
+
 /* Reads and checks; `text` is the picture's from now on. */
 static struct picture *picture_of(char *text) {
     size_t lines = lines_in(text);
@@ -285,9 +291,10 @@ static struct picture *picture_of(char *text) {
     check(*json_space(json_value(text)) == '\0');
     picture->events = (unsigned long)number_in(text, "\"events\":");
     picture->lost = (unsigned long)number_in(text, "\"lost\":");
-    for (char *line = strchr(text, '\n'); line != NULL; line = strchr(line + 1, '\n')) {
-        if (strncmp(line, "\n{\"ph\":\"", 8) == 0) {
-            char *end = strchr(line + 1, '\n');
+    char *after = text + strlen(text);
+    for (char *line = line_end(text, after); line != NULL; line = line_end(line + 1, after)) {
+        if (after - line > 8 && memcmp(line, "\n{\"ph\":\"", 8) == 0) {
+            char *end = line_end(line + 1, after);
             *end = '\0';
             read_event(picture, line + 1);
             *end = '\n';

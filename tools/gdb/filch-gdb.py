@@ -203,7 +203,7 @@ class Task:
 
     def kind(self):
         """What tasks that are alike have in common."""
-        return (self.fn, self.spawned_at, self.state, self.reason, self.scope, self.cancelled)
+        return (self.fn, self.spawned_at, self.state, self.reason, self.scope != 0, self.cancelled)
 
     def describe(self):
         words = f'task {self.address:#x} "{self.name}" {function(self.fn)}: ' + self.d.words[f"task.state.{self.state}"]

@@ -41,6 +41,7 @@ static void write_wait(FILE *file, const struct model_task *task) {
     fprintf(file, ",\"waits_for\":");
     write_text(file, task->reason);
     fprintf(file, ",\"object\":\"%#" PRIx64 "\",\"waiting_ns\":%" PRId64, task->object, task->waiting_ns);
+    if (task->objects_differ) fprintf(file, ",\"objects_differ\":true");
     if (task->holds != 0) fprintf(file, ",\"held_by\":\"%#" PRIx64 "\"", task->holds);
     if (task->held_by_thread) fprintf(file, ",\"held_by_thread\":true");
 }

@@ -40,7 +40,10 @@ struct model_task {
     /* indices, or NONE: as in sched/snapshot.h */
     uint32_t parent, child, next;
     uint32_t waits_for;
-    uint32_t alike; /* how many it stands for; 0: another stands for it */
+    uint32_t alike;      /* how many it stands for; 0: another stands for it */
+    uint32_t shape;      /* by model_fold: index of the first that is like it, with all that stands under it */
+    uint32_t siblings;   /* how many of `alike` stand under one task */
+    bool objects_differ; /* that those wait for for which it stands */
 };
 
 struct model_worker {
@@ -105,7 +108,7 @@ bool model_take(struct model *model);
 /* order.c: links tasks by scope and by who waits for whom. */
 bool model_order(struct model_runtime *runtime);
 
-/* Has one stand for all that are alike among those with the same parent and without children. */
+/* Has one stand for all that are alike, with all that stands under them, among those with the same parent and scope. */
 bool model_fold(struct model_runtime *runtime);
 
 /* A cycle of tasks of which each waits for what the next holds: its length, and one of them; 0: there is none. */

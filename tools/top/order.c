@@ -85,7 +85,7 @@ bool model_order(struct model_runtime *runtime) {
     for (uint32_t i = 0; i < runtime->task_count; i++) {
         struct model_task *task = &runtime->tasks[i];
         task->child = task->next = NONE;
-        task->alike = 1;
+        task->alike = task->siblings = 1;
         task->waits_for = find(&table, runtime, task->holds);
         task->parent = find(&table, runtime, task->host);
         runtime->kinds[task->kind]++;
@@ -99,40 +99,140 @@ bool model_order(struct model_runtime *runtime) {
 
 /* ------------------------------------------------------------------------------------------------------------ folded */
 
+enum { RUNS = 32 }; /* of 1, 2, 4, ... tasks that are in order */
+
 static uint64_t mix(uint64_t hash, uint64_t what) {
     return (hash ^ what) * 0x100000001b3u;
 }
 
-static uint64_t key_of(const struct model_task *task) {
-    uint64_t key = mix(mix(0xcbf29ce484222325u, task->scope), task->parent);
-    key = mix(mix(key, task->fn), task->spawned_at);
-    return mix(mix(key, (uintptr_t)task->reason), task->kind);
+/* As in sched/fold.c: a tree's shape is its root, and the shapes of the root's children, in order. */
+static uint64_t key_of(const struct model_task *tasks, const struct model_task *task) {
+    uint64_t key = mix(mix(0xcbf29ce484222325u, task->fn), task->spawned_at);
+    key = mix(mix(key, (uintptr_t)task->reason), task->kind);
+    for (uint32_t at = task->child; at != NONE; at = tasks[at].next) {
+        key = mix(mix(key, tasks[at].shape), tasks[at].siblings);
+    }
+    return key;
 }
 
-static bool are_alike(const struct model_task *a, const struct model_task *b) {
-    return a->scope == b->scope && a->parent == b->parent && a->fn == b->fn && a->spawned_at == b->spawned_at &&
-           a->kind == b->kind && a->reason == b->reason && a->cancelled == b->cancelled;
+static bool have_like_children(const struct model_task *tasks, uint32_t a, uint32_t b) {
+    while (a != NONE && b != NONE) {
+        if (tasks[a].shape != tasks[b].shape || tasks[a].siblings != tasks[b].siblings) return false;
+        a = tasks[a].next;
+        b = tasks[b].next;
+    }
+    return a == b;
+}
+
+static bool are_alike(const struct model_task *tasks, const struct model_task *a, const struct model_task *b) {
+    return a->fn == b->fn && a->spawned_at == b->spawned_at && a->kind == b->kind && a->reason == b->reason &&
+           a->cancelled == b->cancelled && (a->scope == 0) == (b->scope == 0) &&
+           strcmp(a->scope_name, b->scope_name) == 0 && have_like_children(tasks, a->child, b->child);
+}
+
+/* The first that is like it: it itself, perhaps. */
+static uint32_t shape_of(const struct table *table, const struct model_task *tasks, uint32_t index) {
+    size_t slot = slot_of(table, key_of(tasks, &tasks[index]));
+    while (table->slots[slot] != NONE && !are_alike(tasks, &tasks[table->slots[slot]], &tasks[index])) {
+        slot = (slot + 1) & table->mask;
+    }
+    if (table->slots[slot] == NONE) table->slots[slot] = index;
+    return table->slots[slot];
+}
+
+static bool comes_before(const struct model_task *a, const struct model_task *b) {
+    return a->shape != b->shape ? a->shape < b->shape : a->scope < b->scope;
+}
+
+/* Two lists that are in order; where two are equal, that of `a` comes first. */
+static uint32_t merge(struct model_task *tasks, uint32_t a, uint32_t b) {
+    uint32_t first, *end = &first;
+    while (a != NONE && b != NONE) {
+        uint32_t *from = comes_before(&tasks[b], &tasks[a]) ? &b : &a, taken = *from;
+        *end = taken;
+        end = &tasks[taken].next;
+        *from = tasks[taken].next;
+    }
+    *end = a != NONE ? a : b;
+    return first;
+}
+
+static uint32_t sort(struct model_task *tasks, uint32_t list) {
+    uint32_t runs[RUNS], sorted = NONE;
+    memset(runs, 0xff, sizeof runs); /* NONE */
+    while (list != NONE) {
+        uint32_t run = list, i = 0;
+        list = tasks[run].next;
+        tasks[run].next = NONE;
+        for (; runs[i] != NONE; i++) { /* there are fewer than 2^RUNS */
+            run = merge(tasks, runs[i], run);
+            runs[i] = NONE;
+        }
+        runs[i] = run;
+    }
+    for (uint32_t i = 0; i < RUNS; i++) sorted = merge(tasks, runs[i], sorted);
+    return sorted;
+}
+
+static void add_one(struct model_task *to, struct model_task *from) {
+    to->alike += from->alike;
+    from->alike = 0;
+    to->objects_differ |= from->objects_differ || from->object != to->object;
+    if (to->waiting_ns < from->waiting_ns) to->waiting_ns = from->waiting_ns;
+}
+
+/* All of the tree `from` to `to`, which is like it: they are walked in step. */
+static void add_up(struct model_task *tasks, uint32_t to, uint32_t from) {
+    for (uint32_t a = to, b = from;;) {
+        add_one(&tasks[a], &tasks[b]);
+        if (tasks[a].child != NONE) {
+            a = tasks[a].child;
+            b = tasks[b].child;
+            continue;
+        }
+        while (a != to && tasks[a].next == NONE) {
+            a = tasks[a].parent;
+            b = tasks[b].parent;
+        }
+        if (a == to) return;
+        a = tasks[a].next;
+        b = tasks[b].next;
+    }
+}
+
+/* Siblings, each of which has its shape. */
+static uint32_t fold_list(struct model_task *tasks, uint32_t list) {
+    list = sort(tasks, list);
+    for (uint32_t at = list; at != NONE; at = tasks[at].next) {
+        struct model_task *first = &tasks[at];
+        uint32_t next = first->next;
+        while (next != NONE && tasks[next].shape == first->shape && tasks[next].scope == first->scope) {
+            first->siblings++;
+            first->next = tasks[next].next;
+            add_up(tasks, at, next);
+            next = first->next;
+        }
+    }
+    return list;
+}
+
+static uint32_t deepest(const struct model_task *tasks, uint32_t at) {
+    while (tasks[at].child != NONE) at = tasks[at].child;
+    return at;
 }
 
 bool model_fold(struct model_runtime *runtime) {
+    struct model_task *tasks = runtime->tasks;
     struct table table;
+    if (runtime->first == NONE) return true;
     if (!table_init(&table, runtime->task_count)) return false;
-    for (uint32_t i = 0; i < runtime->task_count; i++) {
-        struct model_task *task = &runtime->tasks[i];
-        if (task->child != NONE) continue;
-        size_t slot = slot_of(&table, key_of(task));
-        while (table.slots[slot] != NONE && !are_alike(&runtime->tasks[table.slots[slot]], task)) {
-            slot = (slot + 1) & table.mask;
-        }
-        if (table.slots[slot] == NONE) {
-            table.slots[slot] = i;
-            continue;
-        }
-        struct model_task *first = &runtime->tasks[table.slots[slot]];
-        first->alike++;
-        task->alike = 0;
-        if (first->waiting_ns < task->waiting_ns) first->waiting_ns = task->waiting_ns;
+    for (uint32_t at = deepest(tasks, runtime->first); at != NONE;) { /* each after its children */
+        struct model_task *task = &tasks[at];
+        task->child = fold_list(tasks, task->child);
+        task->shape = shape_of(&table, tasks, at);
+        at = task->next != NONE ? deepest(tasks, task->next) : task->parent;
     }
+    runtime->first = fold_list(tasks, runtime->first);
     free(table.slots);
     return true;
 }

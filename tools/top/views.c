@@ -112,6 +112,7 @@ static void add_wait(struct lines *lines, const struct model_runtime *runtime, c
     if (task->kind != TASK_WAITS) return;
     lines_add(lines, "%s", task->reason);
     if (task->object != 0) lines_add(lines, " %#" PRIx64, task->object);
+    if (task->objects_differ) lines_add(lines, " and others");
     if (task->held_by_thread) lines_add(lines, ", held by a thread");
     if (task->holds == 0 || task->holds == task->object) return;
     lines_add(lines, ", held by ");
@@ -284,10 +285,10 @@ static void write_tree(struct lines *lines, const struct look *look, const struc
 
 /* ------------------------------------------------------------------------------------------------------------- waits */
 
-/* All that wait for the same thing. */
+/* All that wait for the same thing; or those of one place that wait each for a thing of its own. */
 struct queue {
     const struct model_task *first;
-    uint64_t tasks;
+    uint64_t tasks, objects;
     int64_t longest_ns;
 };
 
@@ -306,6 +307,42 @@ static int by_length(const void *left, const void *right) {
     return (a->longest_ns < b->longest_ns) - (a->longest_ns > b->longest_ns);
 }
 
+/* Each of its tasks waits for a thing of its own, which nobody in particular holds. */
+static bool is_lonely(const struct queue *queue) {
+    const struct model_task *first = queue->first;
+    return queue->tasks == queue->objects && (first->holds == 0 || first->holds == first->object) &&
+           !first->held_by_thread;
+}
+
+static int by_place(const void *left, const void *right) {
+    const struct queue *a = left, *b = right;
+    if (is_lonely(a) != is_lonely(b)) return is_lonely(a) ? 1 : -1;
+    int answer = strcmp(a->first->reason, b->first->reason);
+    if (answer == 0) answer = (a->first->fn > b->first->fn) - (a->first->fn < b->first->fn);
+    if (answer != 0) return answer;
+    return (a->first->spawned_at > b->first->spawned_at) - (a->first->spawned_at < b->first->spawned_at);
+}
+
+/* The connections of a server close each a scope of its own: those of one place are told once. */
+static size_t queues_fold(struct queue *queues, size_t made) {
+    size_t kept = 0;
+    qsort(queues, made, sizeof *queues, by_place);
+    for (size_t i = 0; i < made; i++) {
+        struct queue *last = kept == 0 ? NULL : &queues[kept - 1];
+        if (last == NULL || !is_lonely(last) || !is_lonely(&queues[i]) || by_place(last, &queues[i]) != 0) {
+            queues[kept++] = queues[i];
+            continue;
+        }
+        if (last->longest_ns < queues[i].longest_ns) {
+            last->longest_ns = queues[i].longest_ns;
+            last->first = queues[i].first;
+        }
+        last->tasks++;
+        last->objects++;
+    }
+    return kept;
+}
+
 /* What waits is sorted by what it waits for; those with the same object stand next to each other. */
 static size_t queues_make(const struct model_runtime *runtime, uint32_t *waiting, struct queue *queues) {
     size_t count = 0, made = 0;
@@ -317,9 +354,10 @@ static size_t queues_make(const struct model_runtime *runtime, uint32_t *waiting
         const struct model_task *task = &runtime->tasks[waiting[i]];
         bool same = made > 0 && queues[made - 1].first->object == task->object &&
                     strcmp(queues[made - 1].first->reason, task->reason) == 0;
-        if (!same) queues[made++] = (struct queue){task, 0, task->waiting_ns};
+        if (!same) queues[made++] = (struct queue){task, 0, 1, task->waiting_ns};
         queues[made - 1].tasks++;
     }
+    made = queues_fold(queues, made);
     qsort(queues, made, sizeof *queues, by_length);
     return made;
 }
@@ -335,6 +373,7 @@ static void write_waits(struct lines *lines, const struct look *look, const stru
         lines_new(lines, "%10s %11.3f  ", grouped(queues[i].tasks, count), (double)queues[i].longest_ns / 1e9);
         size_t from = lines->used;
         add_wait(lines, runtime, queues[i].first);
+        if (queues[i].objects > 1 && !queues[i].first->objects_differ) lines_add(lines, " and others");
         fill(lines, from, 50);
         lines_add(lines, "%#" PRIx64 " ", queues[i].first->address);
         lines_add_name(lines, queues[i].first->name);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Which threads may call jemalloc, where the library is built with it. Private to alloc/. */
+#ifndef FILCH_ALLOC_ADMIT_H
+#define FILCH_ALLOC_ADMIT_H
+
+#include <stdbool.h>
+
+/*
+ * Whether the calling thread may ask jemalloc for memory, or tell it anything by mallctl; giving memory back needs no
+ * leave. False: no memory; the next call tries again. From any thread; does not wait but for others that are in it.
+ */
+bool filch__admitted(void);
+
+#endif
