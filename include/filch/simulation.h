@@ -7,6 +7,8 @@
  *     FILCH_SIM=42 ./program                       any program, as it is, with seed 42
  *     FILCH_SIM=42,workers=4,policy=pct:3 ./program
  *
+ * (Words that cannot be read are told, and no runtime is made: -EINVAL. FILCH_TRACE and FILCH_DEBUG only tell.)
+ *
  *     int failed = filch_explore(test, NULL, &(filch_explore_options){.seeds = 10000});      in a test
  *
  * What is chosen: which of the workers goes on, at each call of the library that may wait, spawns, forks, or wakes; which
