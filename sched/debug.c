@@ -31,7 +31,7 @@ static const struct word {
     uint32_t checks;
     const char *what;
 } words[] = {
-    {"all", CHECK_ALL, "all checks but io; likewise 1. With hog=100"},
+    {"all", CHECK_ALL, "all checks; likewise 1. With hog=100"},
     {"deadlock", CHECK_DEADLOCK, "all tasks wait, and nothing that is known of will wake one"},
     {"hog", CHECK_HOG, "a task holds its worker while others wait for that; hog=MS: for more than MS milliseconds"},
     {"mutex-cycle", CHECK_CYCLE, "a call is about to close a circle of tasks that wait for one another; =fail, =abort"},

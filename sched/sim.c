@@ -67,6 +67,7 @@ struct simulation {
 struct row {
     pthread_t thread;
     bool lasts;              /* also where there is no simulation */
+    bool tells_stuck;        /* of a deadlock, though the simulations are quiet */
     struct sigaction former; /* of SIGABRT */
     void *signal_stack;      /* for the report of a stack overflow: one for all, since all are on one thread */
     stack_t former_stack;
@@ -240,8 +241,10 @@ void filch__sim_pass(int64_t until_ns) {
 
 /* ----------------------------------------------------------------------------------------------------------- deadlock */
 
+static void tell(void);
+
 /*
- * Nobody can go on, and no time will come. Tasks that wait for what cannot come are told to give up; if that does not help
+ * Nobody can go on, and no time will come. It is told before anybody gives up, since a program may not survive that. Tasks that wait for what cannot come are told to give up; if that does not help
  * either, it is the end.
  */
 static void get_unstuck(void) {
@@ -253,10 +256,11 @@ static void get_unstuck(void) {
     for (struct thread *thread = &simulation->host; thread != NULL; thread = thread->next) {
         struct filch__worker *worker = thread->worker;
         if (worker == NULL || worker->index != 0) continue;
-        if (!simulation->asked.quiet) {
+        if (!simulation->asked.quiet || row->tells_stuck) {
             dprintf(STDERR_FILENO, "filch: simulation: seed %llu: all wait, and nothing will come:\n",
                     (unsigned long long)simulation->asked.seed);
             filch_runtime_report(worker->runtime, STDERR_FILENO);
+            tell();
         }
         filch_runtime_cancel(worker->runtime);
     }
@@ -444,8 +448,9 @@ int filch__sim_from_environment(filch_simulation *asked, unsigned *workers, bool
     *is_asked = words != NULL && *words != '\0';
     if (!*is_asked) return 0;
     char *end;
+    errno = 0; /* ERANGE: above 2^64 - 1 */
     *asked = (filch_simulation){.seed = strtoull(words, &end, 10)};
-    bool good = end != words && *words != '-';
+    bool good = end != words && *words != '-' && errno == 0;
     const char *at = end;
     while (good && *at != '\0') good = read_word(&at, asked, workers);
     if (good) return 0;
@@ -573,9 +578,12 @@ static bool is_real_task(void) {
     return worker != NULL && !worker->simulated;
 }
 
-int filch__sim_row_begin(void) {
+int filch__sim_row_begin(bool tells_stuck) {
     if (is_real_task()) return -EDEADLK;
-    return exchange_seq_cst(&taken, 1) == 0 ? row_make(true) : -EBUSY;
+    if (exchange_seq_cst(&taken, 1) != 0) return -EBUSY;
+    int answer = row_make(true);
+    if (answer == 0) row->tells_stuck = tells_stuck;
+    return answer;
 }
 
 void filch__sim_row_end(void) {

@@ -22,7 +22,7 @@ struct filch__worker;
  * long to make is kept from one for the next, and has no part in a schedule (sched/stock.h). 0, -ENOMEM, -EBUSY:
  * somebody else has a simulation, or it is within one; or -EDEADLK, as filch__sim_begin.
  */
-int filch__sim_row_begin(void);
+int filch__sim_row_begin(bool tells_stuck);
 void filch__sim_row_end(void);
 
 /* What a simulated runtime of the row has left for such as has as many workers, zeroed but for its stock; or NULL. */

@@ -69,7 +69,9 @@ static void refuse(const filch_explore_options *options, int answer) {
 
 static bool options_are_valid(const filch_explore_options *options) {
     return options->workers <= FILCH_WORKERS_MAX && options->duration_ns >= 0 &&
-           (unsigned)options->policy <= FILCH_PCT && options->changes <= 16;
+           (unsigned)options->policy <= FILCH_PCT && options->changes <= 16 &&
+           (options->stack_size == 0 ||
+            (options->stack_size >= FILCH__STACK_MIN && options->stack_size <= FILCH__STACK_MAX));
 }
 
 int filch_explore(filch_fn *fn, void *arg, const filch_explore_options *options, filch_explored *explored) {
@@ -79,7 +81,7 @@ int filch_explore(filch_fn *fn, void *arg, const filch_explore_options *options,
     if (explored == NULL) explored = &room;
     *explored = (filch_explored){0};
     if (fn == NULL || !options_are_valid(options)) return -EINVAL;
-    int result = filch__sim_row_begin();
+    int result = filch__sim_row_begin(!options->quiet);
     if (result == -EBUSY || result == -EDEADLK) refuse(options, result);
     if (result != 0) return result;
     struct seen *seen = filch__heap_get(sizeof *seen, 64);

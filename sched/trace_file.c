@@ -215,7 +215,8 @@ static int begin(struct filch_runtime *runtime) {
     if (answer != 0) return answer;
     struct filch__trace *trace = load_relaxed(&runtime->trace); /* nobody else knows of the runtime */
     if (!fill_path(trace->path, add_relaxed(&runtimes, 1) + 1)) return -ENAMETOOLONG;
-    int fd = open(trace->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666); /* to tell at once where it cannot be */
+    /* To tell at once where it cannot be. What an earlier run has left stays until there is something to write. */
+    int fd = open(trace->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return -errno;
     close(fd);
     return 0;

@@ -28,7 +28,8 @@
  *     noquit                     SIGQUIT is left alone: see filch/dump.h
  *     help                       the words are told
  *
- * Words are separated by commas or spaces. One that is unknown is told of, and the others count. docs/DIAGNOSIS.md shows
+ * Words are separated by commas or spaces. One that is unknown is told of, and the others count; but in `.debug` it makes
+ * filch_runtime_create answer -EINVAL. FILCH_DEBUG=0 is no check, and the same as none. docs/DIAGNOSIS.md shows
  * what each report looks like. A simulated runtime (filch/simulation.h) has the same checks, but for hogs.
  *
  * A report is a line "filch: WORD: ...", mostly with lines indented under it: who, spawned where, and where in the code. It

@@ -134,6 +134,7 @@ FILCH_API FILCH_CHECK int filch_fd_wait(filch_fd fd, unsigned events, filch_dead
  *
  * Returns  those of `events` that can be had, more than 0
  *          -EBADF   `number` is no open descriptor
+ *          -EOPNOTSUPP  by a task of a simulation
  * Call     from a task or from any thread
  * Waits    yes; a task may continue on another worker
  */

@@ -37,7 +37,8 @@ typedef struct filch_metrics_serve_options {
  * of the caller, or because the listener was closed. The listener stays open.
  *
  * GET and HEAD are answered, of HTTP/1.0 and 1.1; a head of more than 8 KiB is refused (431), and what is no request (400).
- * Who does not send one in time is answered 408. A body is not read.
+ * Other methods are answered 405, other versions 505, and who does not send a request in time 408: until then it has one of
+ * the places of `max_connections`. A body is not read.
  *
  * Returns  as filch_serve
  *          -EINVAL   also: `path` does not begin with '/', or `timeout_ns` is negative

@@ -40,7 +40,7 @@ typedef enum filch_poller {
 
 /* How a runtime is made. NULL in place of options, and zero in a field, is the default. */
 typedef struct filch_options {
-    const char *name;  /* for reports and thread names; copied; default "filch" */
+    const char *name;  /* for reports and thread names; copied, up to 15 bytes; default "filch" */
     unsigned workers;  /* 1 to FILCH_WORKERS_MAX; default: what affinity mask and cgroup quota let the process use */
     size_t stack_size; /* bytes, of tasks that ask for none; 16 KiB to 1 GiB, rounded up; default 64 KiB */
     uint64_t seed;     /* of the scheduler's random choices; default: drawn anew for each runtime */

@@ -7,6 +7,8 @@
  *     FILCH_SIM=42 ./program                       any program, as it is, with seed 42
  *     FILCH_SIM=42,workers=4,policy=pct:3 ./program
  *
+ * (Words that cannot be read are told, and no runtime is made: -EINVAL. FILCH_TRACE and FILCH_DEBUG only tell.)
+ *
  *     int failed = filch_explore(test, NULL, &(filch_explore_options){.seeds = 10000});      in a test
  *
  * What is chosen: which of the workers goes on, at each call of the library that may wait, spawns, forks, or wakes; which
@@ -17,7 +19,9 @@
  * The clock starts at one second and jumps to the next deadline when all wait, so that an hour of sleeps takes no time.
  * (Each reading of it takes 10 ns, each step of the schedule 20 ns, and a filch_yield up to 1 ms where all others wait,
  * so that loops that look again and again end.) Where all wait and there is no deadline, that is a deadlock: a line for
- * each task tells what it waits for, all tasks are cancelled, and filch_run answers -EDEADLK.
+ * each task tells what it waits for, another the seed, all tasks are cancelled, and filch_run answers -EDEADLK. A task whose
+ * await is cut short so must not return while others use what lies in its frame: a scope waits for them, or keep such
+ * objects elsewhere.
  *
  * The thread that makes the runtime is the one that all run on, whenever it waits. What is not simulated: other threads
  * (one that wakes a task meanwhile aborts, be it one of a runtime that is not simulated), descriptors of the system
@@ -70,7 +74,7 @@ typedef struct filch_explore_options {
     filch_policy policy; /* of the even seeds; the odd ones walk at random */
     unsigned changes;
     size_t stack_size; /* of tasks; default as in filch_options */
-    bool quiet;        /* no line for the seed that fails */
+    bool quiet;        /* no line for the seed that fails, none for tasks in a deadlock */
 } filch_explore_options;
 
 /* What came of it. */

@@ -22,7 +22,8 @@
  * and from who woke a task to where it went on. Threads that are no workers have rows where they have woken or spawned.
  *
  * FILCH_TRACE=PATH[,events=N]: the file is written when a runtime has ended, when the process exits, and when it is killed
- * by a signal that means a bug (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT), before what handled that before. In PATH, %p
+ * by a signal that means a bug (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT), before what handled that before. It is not when
+ * the process ends by _exit or by another signal (SIGTERM, SIGINT): an earlier run's file stays then. In PATH, %p
  * stands for the number of the process, and %n for that of the runtime, from 1; where it is not there, the last runtime's
  * file stays. Programs that this one starts see the variable too.
  *

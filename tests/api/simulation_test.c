@@ -458,6 +458,39 @@ TEST(simulation, what_cannot_be_made_within_a_task_is_told_in_a_line) {
     }
 }
 
+static int explore_a_deadlock(void) {
+    return filch_explore(lock_in_both_orders, NULL, &(filch_explore_options){.seeds = 500}, NULL);
+}
+
+/* What the cancellation does to the program is the program's: the seed is known by then. */
+TEST(simulation, the_seed_of_a_deadlock_is_told_before_tasks_are_cancelled) {
+    char text[512];
+    check_int(listen(explore_a_deadlock, text), -EDEADLK);
+    check(strncmp(text, "filch: simulation: seed ", 24) == 0);
+    check(strstr(text, ": all wait, and nothing will come:\n") != NULL);
+}
+
+TEST(simulation, a_stack_size_out_of_range_is_no_failure_of_a_seed) {
+    filch_explored explored;
+    filch_explore_options options = {.stack_size = 5, .quiet = true};
+    check_int(filch_explore(nap_and_give_way, NULL, &options, &explored), -EINVAL);
+    check_int(explored.seeds, 0);
+}
+
+static int make_by_environment(void) {
+    filch_runtime *runtime;
+    return filch_runtime_create(&runtime, NULL);
+}
+
+TEST(simulation, a_seed_that_does_not_fit_is_refused) {
+    char text[512];
+    setenv("FILCH_SIM", "18446744073709551616", 1);
+    int answer = listen(make_by_environment, text);
+    unsetenv("FILCH_SIM");
+    check_int(answer, -EINVAL);
+    check(strncmp(text, "filch: FILCH_SIM is ", 20) == 0);
+}
+
 static int leave_a_runtime(void *arg) {
     return filch_runtime_create(arg, &(filch_options){.workers = 1});
 }

@@ -115,6 +115,15 @@ static void leaves_a_runtime(void) {
     (void)runtime_with_work();
 }
 
+static void ends_before_it_is_written(void) {
+    FILE *earlier = fopen("t.json", "w");
+    check(earlier != NULL);
+    check_int(fputs("[]\n", earlier) >= 0, true);
+    fclose(earlier);
+    (void)runtime_with_work();
+    _exit(0);
+}
+
 /* The folder that counts is that in which the first runtime is made. */
 static void changes_its_folder(void) {
     filch_runtime *runtime = runtime_with_work();
@@ -195,6 +204,14 @@ static void check_file(void (*program)(void), const char *words, const char *nam
     check(slices_named(picture, "main") >= 1);
     check_int(picture->lost, 0);
     picture_free(picture);
+    end_folder();
+}
+
+TEST(trace_file, what_an_earlier_run_has_left_stays_until_there_is_another) {
+    char said[TEXT_MAX];
+    check(ended_well(run_child(ends_before_it_is_written, "t.json", said)));
+    check_int(size_of(path_of("t.json")), 3);
+    check_int(unlink(path_of("t.json")), 0);
     end_folder();
 }
 
