@@ -187,6 +187,13 @@ static int wait_for_over(void *arg) {
     return filch_event_wait(&grove->over, FILCH_NEVER);
 }
 
+static void spawn_one(filch_scope *scope, filch_fn *fn, struct grove *grove, const char *name) {
+    check_int(filch_scope_spawn(scope, NULL, fn, grove, &(filch_task_options){.name = name}), 0);
+}
+
+/* All are spawned at one place: what is called so is neither inlined nor copied. */
+static void (*volatile const spawn_at_one_place)(filch_scope *, filch_fn *, struct grove *, const char *) = spawn_one;
+
 /* Two readers and a writer; of an odd one, three readers. The other way round, so that order does not matter. */
 static int connection(struct grove *grove, int readers, bool writer_first) {
     filch_scope scope;
@@ -194,8 +201,7 @@ static int connection(struct grove *grove, int readers, bool writer_first) {
     check_int(filch_scope_open(&scope, NULL), 0);
     for (int i = 0; i <= readers; i++) {
         bool writes = i == (writer_first ? 0 : readers);
-        filch_task_options options = {.name = writes ? "writer" : "reader"};
-        check_int(filch_scope_spawn(&scope, NULL, writes ? wait_at_places : wait_for_over, grove, &options), 0);
+        spawn_at_one_place(&scope, writes ? wait_at_places : wait_for_over, grove, writes ? "writer" : "reader");
     }
     return filch_scope_close(&scope);
 }
@@ -209,17 +215,15 @@ static int odd(void *arg) {
     return connection(arg, 3, false);
 }
 
-static int (*const kinds[])(void *) = {even, odd};
-
 static int plant_a_grove(void *arg) {
     struct grove *grove = arg;
     filch_scope scope;
     FILE *file = tmpfile();
     check(file != NULL);
     check_int(filch_scope_open(&scope, NULL), 0);
-    for (int i = 0; i < CONNECTIONS; i++) { /* from one place */
-        filch_task_options options = {.name = i % 43 == 0 ? "odd" : "even"};
-        check_int(filch_scope_spawn(&scope, NULL, i % 43 == 0 ? kinds[1] : kinds[0], grove, &options), 0);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        bool is_odd = i % 43 == 0;
+        spawn_at_one_place(&scope, is_odd ? odd : even, grove, is_odd ? "odd" : "even");
     }
     int tasks = 1 + 4 * CONNECTIONS + ODDS, waiting = 0;
     while (waiting < tasks - 1) {
