@@ -55,10 +55,24 @@ never_inline bool filch__admitted(void) {
     return likely(admitted) || admit();
 }
 
+void filch__admission_hold(void) {
+    pthread_mutex_lock(&lock);
+}
+
+void filch__admission_release(void) {
+    pthread_mutex_unlock(&lock);
+}
+
 #else
 
 bool filch__admitted(void) {
     return true;
+}
+
+void filch__admission_hold(void) {
+}
+
+void filch__admission_release(void) {
 }
 
 #endif

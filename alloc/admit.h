@@ -11,4 +11,8 @@
  */
 bool filch__admitted(void);
 
+/* Keeps threads from being admitted, and lets them again: around fork(2), whose child would have to wait for who was. */
+void filch__admission_hold(void);
+void filch__admission_release(void);
+
 #endif

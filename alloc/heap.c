@@ -78,6 +78,14 @@ void filch__heap_begin_thread(void) {
     (void)filch__admitted();
 }
 
+void filch__heap_before_fork(void) {
+    filch__admission_hold();
+}
+
+void filch__heap_after_fork(void) {
+    filch__admission_release();
+}
+
 void *filch__heap_get(size_t size, size_t align) {
     assert_internal(size > 0 && align >= 8 && (align & (align - 1)) == 0);
     if (unlikely(filch__alloc_fails())) return NULL;

@@ -19,6 +19,10 @@ void filch__heap_put(void *object, size_t size, size_t align);
  */
 void filch__heap_begin_thread(void);
 
+/* Around fork(2), after it in the parent and in the child: no thread is in the middle of its first request meanwhile. */
+void filch__heap_before_fork(void);
+void filch__heap_after_fork(void);
+
 /* How many objects are out, over the whole process: for tests that nothing is left. */
 size_t filch__heap_objects(void);
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "alloc/heap.h"
 #include "base/assert.h"
 #include "sched/debug.h"
 #include "sched/quit.h"
@@ -15,6 +16,7 @@ ATOMIC(uint32_t) filch__process_forks;
 static ATOMIC(int32_t) runtimes;
 
 static void in_child(void) {
+    filch__heap_after_fork();
     store_relaxed(&filch__process_forks, filch__process_number() + 1);
     store_relaxed(&runtimes, 0);
     filch__runtimes_forget();
@@ -25,7 +27,7 @@ static void in_child(void) {
 }
 
 static void watch(void) {
-    pthread_atfork(NULL, NULL, in_child);
+    pthread_atfork(filch__heap_before_fork, filch__heap_after_fork, in_child);
 }
 
 void filch__process_watch(void) {

@@ -82,6 +82,12 @@ void *filch__heap_get(size_t size, size_t align) {
 void filch__heap_begin_thread(void) {
 }
 
+void filch__heap_before_fork(void) {
+}
+
+void filch__heap_after_fork(void) {
+}
+
 /* What was freed is spoilt, for whoever uses it afterwards, and not given out again. */
 void filch__heap_put(void *object, size_t size, size_t align) {
     (void)align;
