@@ -23,7 +23,7 @@ struct wire_end {
     struct wire *wire;
     int number;
     bool closed, destroyed;
-    int64_t calls; /* reads and writes */
+    _Atomic int64_t calls; /* reads and writes; counted under the lock, looked at without */
 };
 
 struct wire {
