@@ -187,11 +187,14 @@ static int wait_for_over(void *arg) {
     return filch_event_wait(&grove->over, FILCH_NEVER);
 }
 
+/* All are spawned at one place: what is called by these is neither inlined nor copied. */
+static int (*volatile const spawn)(filch_scope *, filch_task **, filch_fn *, void *,
+                                   const filch_task_options *) = filch_scope_spawn;
+
 static void spawn_one(filch_scope *scope, filch_fn *fn, struct grove *grove, const char *name) {
-    check_int(filch_scope_spawn(scope, NULL, fn, grove, &(filch_task_options){.name = name}), 0);
+    check_int(spawn(scope, NULL, fn, grove, &(filch_task_options){.name = name}), 0);
 }
 
-/* All are spawned at one place: what is called so is neither inlined nor copied. */
 static void (*volatile const spawn_at_one_place)(filch_scope *, filch_fn *, struct grove *, const char *) = spawn_one;
 
 /* Two readers and a writer; of an odd one, three readers. The other way round, so that order does not matter. */
