@@ -107,8 +107,8 @@ int filch_signal_open(filch_signals **result, const int *numbers, size_t count, 
     signals->count = count;
     int error = open_event(&signals->fd, options);
     if (error == 0) {
-        error = watch(signals, numbers);
-        if (error == 0) error = filch__io_of(filch__fd_runtime(signals->fd), &signals->io);
+        error = filch__io_of(filch__fd_runtime(signals->fd), &signals->io);
+        if (error == 0) error = watch(signals, numbers);
         if (error == 0) {
             enlist(signals);
             *result = signals;
