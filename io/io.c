@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "io/backend.h"
+#include "io/ring_door.h"
 #include "io/system.h"
 #include "sched/runtime.h"
 
@@ -34,6 +35,10 @@ static int close_left(void *object, void *argument) {
     return 0;
 }
 
+static void flush_io(struct filch__poller *poller) {
+    filch__io_flush_ring(io_of(poller));
+}
+
 static void destroy_io(struct filch__poller *poller) {
     struct filch__io *io = io_of(poller);
     filch__io_close_signals(io);
@@ -48,6 +53,7 @@ static const struct filch__poller_ops ops = {
     .deliver = deliver_io,
     .interrupt = interrupt_io,
     .destroy = destroy_io,
+    .flush = flush_io,
 };
 
 static int make(struct filch_runtime *runtime, struct filch__io **result) {

@@ -59,7 +59,7 @@ struct filch__uring {
 int filch__uring_open(struct filch__uring *ring, const char **why);
 void filch__uring_close(struct filch__uring *ring);
 
-/* Puts a request into the queue; it is made with the next submit. */
+/* Puts a request into the queue; it is made with the next submit: see filch__poller_put_off. */
 void filch__uring_push(struct filch__uring *ring, const struct io_uring_sqe *sqe);
 
 /* Submits what is in the queue, or has somebody do it who is at it. */

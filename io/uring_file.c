@@ -147,7 +147,8 @@ static int make_once(struct filch__uring *ring, struct io_uring_sqe *sqe, const 
     filch__waiter_init(&request.waiter, "file", object);
     sqe->user_data = word_of(&request);
     store_release(&request.sent, 1); /* SENT */
-    filch__uring_send(ring, sqe);
+    filch__uring_push(ring, sqe);
+    if (!filch__poller_put_off()) filch__uring_submit(ring);
     *cause = filch__park_cancellable(&request.waiter, deadline);
     if (*cause != WAITER_GRANTED) {
         withdraw(ring, &request);

@@ -101,20 +101,31 @@ static void deliver_poll(const struct filch__poll_event *event) {
 
 /* ------------------------------------------------------------------------------------------------------- the table */
 
+static unsigned reap(struct filch__uring *ring, struct filch__poll_event *events, unsigned room, bool *woken) {
+    unsigned count = filch__uring_reap(ring, events, room, woken);
+    if (count > 0) filch__poller_answered();
+    return count;
+}
+
 unsigned filch__io_fetch_ring(struct filch__io *io, struct filch__poll_event *events, unsigned room) {
     struct filch__uring *ring = ring_of(io);
     bool woken = false;
     if (filch__uring_needs_look(ring)) filch__uring_wait(ring, 0);
-    return filch__uring_reap(ring, events, room, &woken);
+    return reap(ring, events, room, &woken);
+}
+
+void filch__io_flush_ring(struct filch__io *io) {
+    struct filch__uring *ring = ring_of(io);
+    if (ring != NULL) filch__uring_submit(ring);
 }
 
 static unsigned wait_uring(struct filch__io *io, struct filch__poll_event *events, unsigned room, int64_t until_ns) {
     struct filch__uring *ring = ring_of(io);
     bool woken = false;
-    unsigned count = filch__uring_reap(ring, events, room, &woken);
+    unsigned count = reap(ring, events, room, &woken);
     if (count > 0 || woken || (until_ns == 0 && !filch__uring_needs_look(ring))) return count;
     filch__uring_wait(ring, until_ns);
-    return filch__uring_reap(ring, events, room, &woken);
+    return reap(ring, events, room, &woken);
 }
 
 static void deliver_uring(struct filch__io *io, const struct filch__poll_event *events, unsigned count) {

@@ -387,6 +387,7 @@ static void look_outside(struct filch_runtime *runtime) {
 
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
 static void *take_in_fairness(struct filch__worker *worker) {
+    if (unlikely(worker->puts_off)) filch__poller_flush(worker);
     if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
         filch__timers_fire(&worker->timers, filch__timers_saw(&worker->timers, filch__clock_now()));
     }
@@ -467,8 +468,6 @@ void *filch__worker_next(struct filch__worker *worker) {
 void filch__prefetch_next(void) {
     struct filch__worker *worker = filch__worker_current();
     if (worker == NULL) return;
-    void *word = worker->deque.hot.region;
-    if (word != NULL && !region_is_open(word)) __builtin_prefetch(load_relaxed(&region_task(word)->extra));
     const void *item = filch__runqueue_glance(&worker->runqueue);
     if (item != NULL) filch__strand_prefetch(item);
 }

@@ -101,7 +101,11 @@ static inline bool is_cancelled(struct filch__waiter *waiter) {
     waiter->hints = load_seq_cst(&task->hints); /* HINT */
     bool plain = !region_is_open(waiter->region) && !(load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE));
     if (likely(plain)) return waiter->hints & TASK_CANCELLED; /* relaxed: written by its spawner, or by who calls it */
-    return filch__region_is_cancelled(waiter->region);
+    bool own = !is_child(waiter);
+    if (likely(own && waiter->hints & TASK_SEEN)) return false;
+    if (filch__strand_is_cancelled(waiter->region)) return true;
+    if (own) waiter->hints |= TASK_SEEN; /* as it has noted there; or somebody has hinted, and they differ */
+    return false;
 }
 
 static force_inline uint32_t wait_for_cause(struct filch__waiter *waiter) {
@@ -289,7 +293,8 @@ struct filch_task *filch__task_hint(struct filch_runtime *runtime, struct filch_
     struct filch__worker *worker = filch__worker_current();
     bool outside = worker == NULL || worker->runtime != runtime;
     if (outside) filch__runtime_enter(runtime);
-    add_seq_cst(&task->hints, TASK_HINT); /* HINT */
+    uint16_t hints = load_relaxed(&task->hints); /* a first guess for the CAS */
+    while (!cas_seq_cst(&task->hints, &hints, (uint16_t)((hints + TASK_HINT) & ~TASK_SEEN))) continue; /* HINT */
     if (load_seq_cst(&task->flags) & TASK_FORKED) hint_children(runtime, task);
     uintptr_t word = load_seq_cst(&task->wait);
     struct filch_task *called = NULL;

@@ -3,9 +3,10 @@
 
 #include <sched.h>
 
+#include "base/clock.h"
 #include "sched/probe.h"
+#include "sched/runtime.h"
 #include "sched/trace.h"
-#include "sched/worker.h"
 
 unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_event *events, unsigned room,
                              int64_t until_ns) {
@@ -58,7 +59,28 @@ void filch__poller_let_go(struct filch__poller *poller) {
     store_seq_cst(&poller->held, (uint32_t)HELD_NOT);
 }
 
+void filch__poller_answered(void) {
+    struct filch__worker *worker = filch__worker_current();
+    if (worker != NULL) worker->asked_at_ns = filch__clock_now();
+}
+
+bool filch__poller_put_off(void) {
+    enum { MOMENT_NS = 10000 };
+    struct filch__worker *worker = filch__worker_current();
+    int64_t now_ns = filch__clock_now(), before_ns = worker->asked_at_ns;
+    worker->asked_at_ns = now_ns;
+    worker->puts_off = now_ns - before_ns < MOMENT_NS && filch__runqueue_glance(&worker->runqueue) != NULL;
+    return worker->puts_off;
+}
+
+never_inline void filch__poller_flush(struct filch__worker *worker) {
+    struct filch__poller *poller = load_relaxed(&worker->runtime->poller); /* it was there when something was put off */
+    worker->puts_off = false;
+    poller->ops->flush(poller);
+}
+
 bool filch__poller_look_after(struct filch__poller *poller) {
+    if (poller->ops->flush != NULL) poller->ops->flush(poller);
     uint64_t looks = load_relaxed(&poller->looks); /* a glance */
     bool needed = looks == poller->looks_seen && load_relaxed(&poller->held) == HELD_NOT;
     if (needed) (void)filch__poller_look(poller);

@@ -28,6 +28,7 @@
 #include "base/atomic.h"
 
 struct filch__poller;
+struct filch__worker;
 
 /* Something has happened. What the words mean is the backend's. */
 struct filch__poll_event {
@@ -56,6 +57,9 @@ struct filch__poller_ops {
 
     /* Frees all. The runtime's workers have ended. */
     void (*destroy)(struct filch__poller *poller);
+
+    /* Hands over to the system what tasks have put off: see filch__poller_put_off. By any thread. NULL: they never do. */
+    void (*flush)(struct filch__poller *poller);
 };
 
 enum poller_held {
@@ -94,7 +98,23 @@ void filch__poller_let_go(struct filch__poller *poller);
 unsigned filch__poller_fetch(struct filch__poller *poller, struct filch__poll_event *events, unsigned room,
                              int64_t until_ns);
 
-/* The monitor's look, where nobody else has looked since its last. Whether it did. */
+/* The monitor's look, where nobody else has looked since its last. Whether it did. It hands over what is put off, too. */
 bool filch__poller_look_after(struct filch__poller *poller);
+
+/*
+ * Whether a task that asks the system for something, and will wait for the answer, may leave it to its worker to hand that
+ * over, together with what others ask for: so a batch of tasks that go on together costs one system call and not one
+ * each. It may if there are others to run, and the last to ask was a moment ago, or the answers were; where tasks compute
+ * in between, the call does not count, but what the system could do meanwhile would. The worker hands it over before it runs out of work or
+ * blocks, and every TIMER_TURNS turns; and where the next one runs for long all the same, the monitor does. If not, the
+ * caller hands over all.
+ */
+bool filch__poller_put_off(void);
+
+/* Answers of the system have come, and are about to be delivered. */
+void filch__poller_answered(void);
+
+/* By a worker: hands over what its tasks have put off. */
+void filch__poller_flush(struct filch__worker *worker);
 
 #endif

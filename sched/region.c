@@ -32,10 +32,20 @@ bool filch__region_is_cancelled(void *word) {
     }
 }
 
+bool filch__strand_is_cancelled(void *word) {
+    struct filch_task *task = region_task(word);
+    if (task == NULL || ((uintptr_t)word & REGION_CHILD)) return filch__region_is_cancelled(word);
+    uint16_t hints = load_seq_cst(&task->hints); /* HINT */
+    if (likely(hints & TASK_SEEN)) return false;
+    if (filch__region_is_cancelled(word)) return true;
+    (void)cas_seq_cst(&task->hints, &hints, (uint16_t)(hints | TASK_SEEN)); /* HINT; else it will look again */
+    return false;
+}
+
 bool filch__cancelled_slow(void *word) {
-    struct filch__worker *worker = filch__worker_current();
-    if (unlikely(worker != NULL && worker->simulated)) filch__sim_point();
-    return filch__region_is_cancelled(word);
+    struct filch_task *task = region_task(word);
+    if (unlikely(task != NULL && load_relaxed(&task->flags) & TASK_SIMULATED)) filch__sim_point(); /* never changes */
+    return filch__strand_is_cancelled(word);
 }
 
 bool filch__cancelled_or_watched_slow(void *word) {
@@ -82,5 +92,9 @@ void filch_shield_begin(filch_shield *shield) {
 
 void filch_shield_end(filch_shield *shield) {
     struct filch__worker *worker = filch__worker_current();
-    if (worker != NULL) filch__region_pop(worker, &shield->filch__region, "shield_end");
+    if (worker == NULL) return;
+    void *word = worker->deque.hot.region;
+    filch__region_pop(worker, &shield->filch__region, "shield_end");
+    bool own = !((uintptr_t)word & REGION_CHILD);
+    if (own) and_seq_cst(&region_task(word)->hints, (uint16_t)~TASK_SEEN); /* what it hid counts again */
 }

@@ -59,7 +59,15 @@ _Noreturn void filch__region_die_open(void *word, const char *what);
 /* Dies unless `region` is what the caller has opened last. `call`, for the message. */
 void filch__region_must_be_last(struct filch__region *region, const char *call);
 
-/* Whether a strand with this word is cancelled. By the strand itself. */
+/* Whether a strand with this word is cancelled, found by walking outwards. */
 bool filch__region_is_cancelled(void *word);
+
+/*
+ * The same, by the strand itself. What a walk has found is worth remembering: until somebody cancels what is further out,
+ * and so hints at the task, the answer stays what it is, but where a shield ends. So a task's own strand notes in `hints`
+ * that it is not cancelled (TASK_SEEN), if they are still what they were before the walk; a hint takes that back. Forked
+ * children run in regions of their own, and walk each time.
+ */
+bool filch__strand_is_cancelled(void *word);
 
 #endif

@@ -60,7 +60,7 @@ static force_inline bool filch__cancelled_or_watched(void) {
 }
 
 static inline bool filch__cancelled_now(void) {
-    return filch__region_is_cancelled(filch__here()->region);
+    return filch__strand_is_cancelled(filch__here()->region);
 }
 
 /* The budget of filch__spend is used up. */
@@ -76,8 +76,8 @@ static force_inline void filch__spend(void) {
 }
 
 /*
- * A hint, before a system call that takes a while. What will be touched after it, the caller's scope and the strand that
- * this worker goes on with next, is in no near cache any more where there are a thousand of them.
+ * A hint, before a system call that takes a while. The strand that this worker goes on with next is in no near cache any
+ * more where there are a thousand of them.
  */
 void filch__prefetch_next(void);
 

@@ -60,7 +60,8 @@ enum {
     TASK_WATCHED = 16, /* likewise: its runtime is debugged, see sched/debug.h */
     /* `hints` */
     TASK_CANCELLED = 1, /* by itself, not by a scope */
-    TASK_HINT = 2,      /* counts up from here */
+    TASK_SEEN = 2,      /* its own strand is not cancelled, and was not hinted at since it looked: see sched/region.h */
+    TASK_HINT = 4,      /* counts up from here */
 };
 
 /* What few tasks have: a record of a slab of its own, which stays such a record as long as the runtime lives. */

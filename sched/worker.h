@@ -66,6 +66,8 @@ struct filch__worker {
     int64_t looked_at_ns;      /* the clock, as it read it last in its search */
     int64_t slept_until_ns;    /* a timer of its own: the last for which it has slept */
     bool fed_outside;          /* its last sleep was ended by that or by the poller, not by who has woken it */
+    bool puts_off;             /* its tasks have put off what they ask the system for: see filch__poller_put_off */
+    int64_t asked_at_ns;       /* when one last asked, or was answered */
     unsigned glance;           /* whom it glanced at last */
     int64_t rest_ns;           /* how long it will rest after the next crumb that is one too many */
     int64_t patience;          /* how many more crumbs it takes without a rest */

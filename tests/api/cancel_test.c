@@ -363,6 +363,42 @@ TEST(cancel, it_reaches_the_members_of_a_scope_of_a_task_that_is_awaited) {
     run_with_all(cancel_above_a_scope, NULL);
 }
 
+/* Each part looks more than once: what an earlier look has found is remembered. */
+static int wait_in_and_out_of_a_shield(void *arg) {
+    filch_scope *around = arg, within;
+    check_int(filch_scope_open(&within, NULL), 0);
+    for (int i = 0; i < 3; i++) check_int(filch_sleep(1000), 0);
+    filch_shield shield;
+    filch_shield_begin(&shield);
+    filch_scope_cancel(around);
+    for (int i = 0; i < 3; i++) check_int(filch_sleep(1000), 0);
+    check(!filch_cancelled());
+    filch_shield_end(&shield);
+    for (int i = 0; i < 3; i++) check_int(filch_sleep(1000), -ECANCELED);
+    check(filch_cancelled());
+    filch_shield_begin(&shield);
+    for (int i = 0; i < 3; i++) check_int(filch_sleep(1000), 0);
+    filch_shield_end(&shield);
+    check_int(filch_sleep(1000), -ECANCELED);
+    check_int(filch_scope_close(&within), 0); /* it was not cancelled, but the one around it */
+    check_int(filch_sleep(1000), -ECANCELED);
+    return 0;
+}
+
+static int cancel_around_a_shield(void *arg) {
+    (void)arg;
+    filch_scope scope;
+    check_int(filch_scope_open(&scope, NULL), 0);
+    check_int(filch_scope_spawn(&scope, NULL, wait_in_and_out_of_a_shield, &scope, NULL), 0);
+    check_int(filch_scope_close(&scope), -ECANCELED);
+    for (int i = 0; i < 3; i++) check_int(filch_sleep(1000), 0);
+    return 0;
+}
+
+TEST(cancel, it_counts_again_after_a_shield_in_which_it_did_not) {
+    run_with_all(cancel_around_a_shield, NULL);
+}
+
 /* Awaited in a shield, on a stack that is large enough for a call in place: not touched. */
 static int sleep_undisturbed(void *arg) {
     atomic_store((atomic_bool *)arg, true);

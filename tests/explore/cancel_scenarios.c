@@ -287,6 +287,37 @@ SCENARIO(scope_cancel, "a member cancels the scope while another is about to sle
     explore_check(done >= 1);
 }
 
+static ATOMIC(filch_scope *) asleep_in;
+
+static int sleep_twice(void *arg) {
+    int answer = filch_sleep(1 + (int64_t)explore_choose(3000));
+    explore_check(answer == 0 || answer == -ECANCELED);
+    return sleep_for_ever(arg);
+}
+
+static int close_with_sleeper(void *arg) {
+    (void)arg;
+    filch_scope scope;
+    explore_check(filch_scope_open(&scope, NULL) == 0);
+    explore_check(filch_scope_spawn(&scope, NULL, sleep_twice, NULL, NULL) == 0);
+    store_release(&asleep_in, &scope);
+    int answer = filch_scope_close(&scope);
+    explore_check(answer == -ECANCELED);
+    return 0;
+}
+
+SCENARIO(scope_cancel_later, "a foreign thread cancels a scope whose member notes that it is not cancelled") {
+    begin(1 + explore_choose(2));
+    store_release(&asleep_in, NULL);
+    start_task(close_with_sleeper);
+    filch_scope *scope;
+    while ((scope = load_acquire(&asleep_in)) == NULL) spin_pause();
+    some_yields();
+    filch_scope_cancel(scope);
+    explore_check(result_of(task) == 0);
+    end();
+}
+
 static int close_empty(void *arg) {
     (void)arg;
     filch_scope *scope = filch__heap_get(sizeof *scope, 64);

@@ -278,7 +278,7 @@ static void destroy_here(struct filch__poller *poller) {
     filch__heap_put(io, sizeof *io, CACHE_LINE);
 }
 
-static const struct filch__poller_ops ops = {wait_here, deliver_here, interrupt_here, destroy_here};
+static const struct filch__poller_ops ops = {wait_here, deliver_here, interrupt_here, destroy_here, NULL};
 
 /* As io/io.c. */
 int filch__io_of(struct filch_runtime *runtime, struct filch__io **result) {

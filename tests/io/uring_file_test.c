@@ -3,10 +3,12 @@
  * Proves that operations on files by the ring do what the system calls do, that one in flight can be cancelled or be late
  * without losing what it moved, and that neither the kernel nor anyone else touches its memory afterwards.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "io/ring_door.h"
+#include "tests/api/workers.h"
 #include "tests/io/poller.h"
 
 /* The caller's input and output, if it has a ring for files; else NULL, and a line says so. */
@@ -326,6 +328,88 @@ static int racing(void *arg) {
 TEST(uring_file, a_deadline_that_races_a_completion_loses_and_doubles_nothing) {
     run_with_rings(racing, 4);
     run_with_rings(racing, 1);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- put off */
+
+enum { CROWD = 16 };
+
+struct crowd {
+    struct pipe_world world;
+    atomic_uint answered, ended;
+    void (*last)(struct crowd *crowd); /* what the last does in place of asking again */
+};
+
+/* All are answered at once; those who ask again do so while others of them may run. */
+static int ask_twice(void *arg) {
+    struct crowd *crowd = arg;
+    __atomic_fetch_add(&crowd->world.begun, 1, __ATOMIC_RELAXED);
+    check_int(read_byte(&crowd->world, FILCH_NEVER), 0);
+    if (atomic_fetch_add(&crowd->answered, 1) + 1 < CROWD) {
+        check_int(read_byte(&crowd->world, FILCH_NEVER), 0);
+        atomic_fetch_add(&crowd->ended, 1);
+    } else {
+        crowd->last(crowd);
+    }
+    return 0;
+}
+
+static void ask_again(struct crowd *crowd) {
+    check_int(read_byte(&crowd->world, FILCH_NEVER), 0);
+}
+
+static void compute(struct crowd *crowd) {
+    while (atomic_load(&crowd->ended) < CROWD - 1) continue;
+    ask_again(crowd);
+}
+
+static void block(struct crowd *crowd) {
+    filch_block_begin();
+    while (atomic_load(&crowd->ended) < CROWD - 1) continue;
+    filch_block_end();
+    ask_again(crowd);
+}
+
+static void (*last_does)(struct crowd *crowd);
+
+static int ask_in_a_crowd(void *arg) {
+    (void)arg;
+    struct crowd crowd = {.last = last_does};
+    if (pipe_world_open(&crowd.world)) {
+        for (int round = 0; round < 20; round++) {
+            char bytes[2 * CROWD];
+            memset(bytes, 'x', sizeof bytes);
+            filch_task *tasks[CROWD];
+            atomic_store(&crowd.answered, 0);
+            atomic_store(&crowd.ended, 0);
+            __atomic_store_n(&crowd.world.begun, 0, __ATOMIC_RELAXED);
+            for (int i = 0; i < CROWD; i++) tasks[i] = start(ask_twice, &crowd);
+            while (__atomic_load_n(&crowd.world.begun, __ATOMIC_RELAXED) < CROWD) filch_yield();
+            check_int(write(crowd.world.ends[1], bytes, sizeof bytes), sizeof bytes);
+            for (int i = 0; i < CROWD; i++) check_int(result_of(tasks[i]), 0);
+        }
+    }
+    pipe_world_close(&crowd.world);
+    return 0;
+}
+
+/* The worker hands over what was put off before it sleeps. */
+TEST(uring_file, what_is_put_off_is_asked_when_nothing_else_is_to_run) {
+    last_does = ask_again;
+    run_with_rings(ask_in_a_crowd, 1);
+    run_with_rings(ask_in_a_crowd, 4);
+}
+
+/* The monitor hands it over. */
+TEST(uring_file, what_is_put_off_is_not_held_up_by_who_computes) {
+    last_does = compute;
+    run_with(1, ask_in_a_crowd, NULL);
+    run_with(2, ask_in_a_crowd, NULL);
+}
+
+TEST(uring_file, what_is_put_off_is_asked_before_the_worker_blocks) {
+    last_does = block;
+    run_with_rings(ask_in_a_crowd, 2);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- injected */
