@@ -35,8 +35,8 @@ static int close_left(void *object, void *argument) {
     return 0;
 }
 
-static void flush_io(struct filch__poller *poller) {
-    filch__io_flush_ring(io_of(poller));
+static void flush_io(struct filch__poller *poller, bool old) {
+    filch__io_flush_ring(io_of(poller), old);
 }
 
 static void destroy_io(struct filch__poller *poller) {

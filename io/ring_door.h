@@ -21,8 +21,8 @@ void filch__io_close_ring(struct filch__io *io);
 /* Takes completions out of the ring, up to `room`. By who holds the poller. */
 unsigned filch__io_fetch_ring(struct filch__io *io, struct filch__poll_event *events, unsigned room);
 
-/* Hands over to the kernel what has been put off. By any thread. */
-void filch__io_flush_ring(struct filch__io *io);
+/* Hands over to the kernel what has been put off, as `flush` in sched/poller.h. */
+void filch__io_flush_ring(struct filch__io *io, bool old);
 
 /* An operation on a file has ended. By any thread, once. */
 void filch__io_file_done(const struct filch__poll_event *event);

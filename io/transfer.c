@@ -56,7 +56,7 @@ static force_inline ssize_t move(struct filch__record *record, enum filch__direc
     for (unsigned vain = 0;;) {
         uint32_t seen = filch__record_ready(record, direction);
         if (likely(seen & READY)) {
-            filch__prefetch_next();
+            if (direction == TO_READ) filch__prefetch_next(); /* who reads will wait next, most of the time */
             ssize_t moved = attempt(record, call);
             if (likely(moved > 0)) note_short(record, direction, seen, (size_t)moved, call->expected);
             if (likely(moved != -EAGAIN)) return moved;

@@ -164,6 +164,18 @@ static uint32_t unsubmitted(struct filch__uring *ring) {
     return load_acquire(ring->sq_tail) - head;
 }
 
+bool filch__uring_has_requests(struct filch__uring *ring) {
+    return unsubmitted(ring) > 0;
+}
+
+bool filch__uring_has_old(struct filch__uring *ring) {
+    uint32_t head = load_acquire(ring->sq_head); /* TAKEN */
+    bool some = load_acquire(ring->sq_tail) != head, old = some && ring->requests_seen && ring->head_seen == head;
+    ring->requests_seen = some;
+    ring->head_seen = head;
+    return old;
+}
+
 static bool push(struct filch__uring *ring, const struct io_uring_sqe *sqe) {
     filch__latch_take(&ring->latch);
     uint32_t tail = load_relaxed(ring->sq_tail);                    /* only those under the latch write it */

@@ -53,6 +53,10 @@ struct filch__uring {
     /* any thread */
     struct filch__latch latch cache_aligned;
     ATOMIC(uint32_t) submitting; /* enum ring_submitting */
+
+    /* the monitor only */
+    uint32_t head_seen; /* the head of the queue when it last looked, and */
+    bool requests_seen; /* whether there was something in it */
 };
 
 /* Opens it: 0, or -errno and, in `*why`, what it was that answered so. */
@@ -61,6 +65,10 @@ void filch__uring_close(struct filch__uring *ring);
 
 /* Puts a request into the queue; it is made with the next submit: see filch__poller_put_off. */
 void filch__uring_push(struct filch__uring *ring, const struct io_uring_sqe *sqe);
+
+/* Whether there is something in the queue; for the monitor alone, something that was there when it last asked. */
+bool filch__uring_has_requests(struct filch__uring *ring);
+bool filch__uring_has_old(struct filch__uring *ring);
 
 /* Submits what is in the queue, or has somebody do it who is at it. */
 void filch__uring_submit(struct filch__uring *ring);

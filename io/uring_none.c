@@ -18,8 +18,9 @@ unsigned filch__io_fetch_ring(struct filch__io *io, struct filch__poll_event *ev
     return 0;
 }
 
-void filch__io_flush_ring(struct filch__io *io) {
+void filch__io_flush_ring(struct filch__io *io, bool old) {
     (void)io;
+    (void)old;
 }
 
 void filch__io_file_done(const struct filch__poll_event *event) {

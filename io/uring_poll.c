@@ -114,9 +114,9 @@ unsigned filch__io_fetch_ring(struct filch__io *io, struct filch__poll_event *ev
     return reap(ring, events, room, &woken);
 }
 
-void filch__io_flush_ring(struct filch__io *io) {
+void filch__io_flush_ring(struct filch__io *io, bool old) {
     struct filch__uring *ring = ring_of(io);
-    if (ring != NULL) filch__uring_submit(ring);
+    if (ring != NULL && (old ? filch__uring_has_old(ring) : filch__uring_has_requests(ring))) filch__uring_submit(ring);
 }
 
 static unsigned wait_uring(struct filch__io *io, struct filch__poll_event *events, unsigned room, int64_t until_ns) {

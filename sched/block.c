@@ -43,7 +43,7 @@ void filch_block_begin(void) {
     probe1(block, worker->index);
     if (filch__traces(&worker->deque.hot)) filch__trace_worker(&worker->deque.hot, TRACE_BLOCK);
     if (worker->simulated) return;
-    if (worker->puts_off) filch__poller_flush(worker);
+    if (worker->minds & MINDS_PUT_OFF) filch__poller_flush(worker);
     store_release(&worker->blocks, 1); /* for the monitor */
     bool monitored = worker->runtime->monitor.on;
     bool enough = filch__idle_block(worker);

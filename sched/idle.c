@@ -543,7 +543,7 @@ static void rest_after_crumb(struct filch__worker *worker) {
 
 void *filch__idle_find(struct filch__worker *worker) {
     struct filch_runtime *runtime = worker->runtime;
-    if (unlikely(worker->puts_off)) filch__poller_flush(worker);
+    if (unlikely(worker->minds & MINDS_PUT_OFF)) filch__poller_flush(worker);
     rest_after_crumb(worker);
     for (;;) {
         void *item = NULL;

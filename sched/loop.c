@@ -365,7 +365,7 @@ static void *take_next(struct filch__worker *worker) {
 /*
  * Whether the old end of the deque is looked at now, which costs a walk over the whole list. A heap of tasks that is not
  * added to is worked off from the young end, and the old end's turn comes by itself. So it is looked at where tasks were
- * spawned since the last such turn; but for the first time since the deque was empty (`heaped`) only where they were
+ * spawned since the last such turn; but for the first time since the deque was empty (MINDS_HEAP) only where they were
  * spawned in each of the last two spans of 16 turns. A heap that was spawned at one go is not.
  */
 static bool old_end_is_due(struct filch__worker *worker) {
@@ -374,8 +374,8 @@ static bool old_end_is_due(struct filch__worker *worker) {
     worker->spawned_before = spawned;
     if (!filch__deque_begins_with_task(&worker->deque)) return true;
     if (!added) return false;
-    bool again = worker->heaped;
-    worker->heaped = true;
+    bool again = worker->minds & MINDS_HEAP;
+    worker->minds |= MINDS_HEAP;
     return again || (marks[1] != marks[0] && spawned != marks[1]);
 }
 
@@ -387,7 +387,7 @@ static void look_outside(struct filch_runtime *runtime) {
 
 /* The looks that come up only every so many turns, so that nothing waits for ever behind what comes up first. */
 static void *take_in_fairness(struct filch__worker *worker) {
-    if (unlikely(worker->puts_off)) filch__poller_flush(worker);
+    if (unlikely(worker->minds & MINDS_PUT_OFF)) filch__poller_flush(worker);
     if (worker->turn % TIMER_TURNS == 0 && filch__timers_earliest(&worker->timers) != INT64_MAX) {
         filch__timers_fire(&worker->timers, filch__timers_saw(&worker->timers, filch__clock_now()));
     }
@@ -442,11 +442,16 @@ static never_inline void *next_in_simulation(struct filch__worker *worker) {
     return NULL;
 }
 
+static force_inline void mind(struct filch__worker *worker) {
+    if (worker->minds & MINDS_HEAP && filch__deque_is_empty(&worker->deque)) worker->minds &= ~(uint32_t)MINDS_HEAP;
+    if (unlikely(worker->minds & MINDS_PUT_OFF)) filch__poller_flush_late(worker);
+}
+
 void *filch__worker_next(struct filch__worker *worker) {
     void *item;
     if (unlikely(worker->simulated)) return next_in_simulation(worker);
     filch__deque_look(&worker->deque);
-    if (unlikely(worker->heaped) && filch__deque_is_empty(&worker->deque)) worker->heaped = false;
+    if (unlikely(worker->minds != 0)) mind(worker);
     uint32_t turn = worker->turn + 1;
     store_relaxed(&worker->turn, turn); /* for the monitor's glances */
     if (unlikely(turn % TIMER_TURNS == 0)) {

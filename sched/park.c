@@ -102,7 +102,6 @@ static inline bool is_cancelled(struct filch__waiter *waiter) {
     bool plain = !region_is_open(waiter->region) && !(load_relaxed(&task->flags) & (TASK_SCOPED | TASK_IN_PLACE));
     if (likely(plain)) return waiter->hints & TASK_CANCELLED; /* relaxed: written by its spawner, or by who calls it */
     bool own = !is_child(waiter);
-    if (likely(own && waiter->hints & TASK_SEEN)) return false;
     if (filch__strand_is_cancelled(waiter->region)) return true;
     if (own) waiter->hints |= TASK_SEEN; /* as it has noted there; or somebody has hinted, and they differ */
     return false;

@@ -64,23 +64,32 @@ void filch__poller_answered(void) {
     if (worker != NULL) worker->asked_at_ns = filch__clock_now();
 }
 
+/* Longer than tasks take that only ask again; what the system could do meanwhile is worth less. */
+enum { MOMENT_NS = 10000 };
+
 bool filch__poller_put_off(void) {
-    enum { MOMENT_NS = 10000 };
     struct filch__worker *worker = filch__worker_current();
     int64_t now_ns = filch__clock_now(), before_ns = worker->asked_at_ns;
     worker->asked_at_ns = now_ns;
-    worker->puts_off = now_ns - before_ns < MOMENT_NS && filch__runqueue_glance(&worker->runqueue) != NULL;
-    return worker->puts_off;
+    worker->minds &= ~(uint32_t)MINDS_PUT_OFF;
+    if (now_ns - before_ns >= MOMENT_NS || !worker->runtime->monitor.on) return false;
+    if (filch__runqueue_glance(&worker->runqueue) == NULL) return false;
+    worker->minds |= MINDS_PUT_OFF;
+    return true;
 }
 
 never_inline void filch__poller_flush(struct filch__worker *worker) {
     struct filch__poller *poller = load_relaxed(&worker->runtime->poller); /* it was there when something was put off */
-    worker->puts_off = false;
-    poller->ops->flush(poller);
+    worker->minds &= ~(uint32_t)MINDS_PUT_OFF;
+    poller->ops->flush(poller, false);
+}
+
+void filch__poller_flush_late(struct filch__worker *worker) {
+    if (filch__clock_now() - worker->asked_at_ns >= MOMENT_NS) filch__poller_flush(worker);
 }
 
 bool filch__poller_look_after(struct filch__poller *poller) {
-    if (poller->ops->flush != NULL) poller->ops->flush(poller);
+    if (poller->ops->flush != NULL) poller->ops->flush(poller, true);
     uint64_t looks = load_relaxed(&poller->looks); /* a glance */
     bool needed = looks == poller->looks_seen && load_relaxed(&poller->held) == HELD_NOT;
     if (needed) (void)filch__poller_look(poller);

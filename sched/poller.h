@@ -58,8 +58,11 @@ struct filch__poller_ops {
     /* Frees all. The runtime's workers have ended. */
     void (*destroy)(struct filch__poller *poller);
 
-    /* Hands over to the system what tasks have put off: see filch__poller_put_off. By any thread. NULL: they never do. */
-    void (*flush)(struct filch__poller *poller);
+    /*
+     * Hands over to the system what tasks have put off: see filch__poller_put_off. By any thread; by the monitor only
+     * what is `old`, that is if nothing was handed over since it was last here. NULL: they never put anything off.
+     */
+    void (*flush)(struct filch__poller *poller, bool old);
 };
 
 enum poller_held {
@@ -104,17 +107,20 @@ bool filch__poller_look_after(struct filch__poller *poller);
 /*
  * Whether a task that asks the system for something, and will wait for the answer, may leave it to its worker to hand that
  * over, together with what others ask for: so a batch of tasks that go on together costs one system call and not one
- * each. It may if there are others to run, and the last to ask was a moment ago, or the answers were; where tasks compute
- * in between, the call does not count, but what the system could do meanwhile would. The worker hands it over before it runs out of work or
- * blocks, and every TIMER_TURNS turns; and where the next one runs for long all the same, the monitor does. If not, the
- * caller hands over all.
+ * each. If not, the caller hands over all.
+ *
+ * It may if there are others to run, and the last to ask was a moment ago, or the answers were; where tasks compute in
+ * between, the call does not count, but what the system could do meanwhile would. The worker hands it over at the first
+ * turn a moment later, before it runs out of work or blocks, and every TIMER_TURNS turns. Where the next task runs for
+ * long all the same the monitor does, after one or two of its periods; so not where there is no monitor.
  */
 bool filch__poller_put_off(void);
 
 /* Answers of the system have come, and are about to be delivered. */
 void filch__poller_answered(void);
 
-/* By a worker: hands over what its tasks have put off. */
+/* By a worker: hands over what its tasks have put off; `late`, if that was a moment ago. */
 void filch__poller_flush(struct filch__worker *worker);
+void filch__poller_flush_late(struct filch__worker *worker);
 
 #endif

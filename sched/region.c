@@ -32,11 +32,23 @@ bool filch__region_is_cancelled(void *word) {
     }
 }
 
+/* How many are cancelling something. Of the process, since a scope may outlive the runtime that it was opened for. */
+static ATOMIC(uint32_t) cancelling cache_aligned;
+
+void filch__cancelling_begin(void) {
+    add_seq_cst(&cancelling, 1); /* CANCELLING */
+}
+
+void filch__cancelling_end(void) {
+    sub_acq_rel(&cancelling, 1); /* CANCELLING */
+}
+
 bool filch__strand_is_cancelled(void *word) {
     struct filch_task *task = region_task(word);
     if (task == NULL || ((uintptr_t)word & REGION_CHILD)) return filch__region_is_cancelled(word);
-    uint16_t hints = load_seq_cst(&task->hints); /* HINT */
-    if (likely(hints & TASK_SEEN)) return false;
+    bool settled = load_acquire(&cancelling) == 0; /* CANCELLING */
+    uint16_t hints = load_seq_cst(&task->hints);   /* HINT */
+    if (likely(settled && hints & TASK_SEEN)) return false;
     if (filch__region_is_cancelled(word)) return true;
     (void)cas_seq_cst(&task->hints, &hints, (uint16_t)(hints | TASK_SEEN)); /* HINT; else it will look again */
     return false;
@@ -95,6 +107,6 @@ void filch_shield_end(filch_shield *shield) {
     if (worker == NULL) return;
     void *word = worker->deque.hot.region;
     filch__region_pop(worker, &shield->filch__region, "shield_end");
-    bool own = !((uintptr_t)word & REGION_CHILD);
+    bool own = !((uintptr_t)word & REGION_CHILD) && region_task(word) != NULL;
     if (own) and_seq_cst(&region_task(word)->hints, (uint16_t)~TASK_SEEN); /* what it hid counts again */
 }

@@ -67,7 +67,17 @@ bool filch__region_is_cancelled(void *word);
  * and so hints at the task, the answer stays what it is, but where a shield ends. So a task's own strand notes in `hints`
  * that it is not cancelled (TASK_SEEN), if they are still what they were before the walk; a hint takes that back. Forked
  * children run in regions of their own, and walk each time.
+ *
+ * Between the flag and the last hint a note may be wrong, while others have seen the flag. So nobody believes one while
+ * somebody in the process is cancelling something.
+ *
+ *   CANCELLING   cancel: up (seq_cst), the flag, the hints, down (release)  ->  a look: 0 (acquire), then the note: whoever
+ *                has seen the flag, or been told by one who has, sees it up, or sees the hints
  */
 bool filch__strand_is_cancelled(void *word);
+
+/* Around each change of a flag and the hints that follow. */
+void filch__cancelling_begin(void);
+void filch__cancelling_end(void);
 
 #endif

@@ -81,8 +81,10 @@ static void hint_tree(struct filch_scope *root) {
 /* Sets the flags and hints. Under the latch. Once cancelled, why does not change. */
 static void cancel_locked(struct filch_scope *scope, uint32_t flags) {
     if (flags_of(scope) & REGION_CANCELLED) return;
+    filch__cancelling_begin();
     or_seq_cst(&scope->filch__region.flags, flags | REGION_CANCELLED);
     hint_tree(scope);
+    filch__cancelling_end();
 }
 
 static void cancel(struct filch_scope *scope, uint32_t flags) {
@@ -148,18 +150,20 @@ static void hint_scopes_of(struct filch_task *task) {
 static void cancel_task(struct filch_task *task) {
     struct filch_runtime *runtime = task->runtime;
     filch__runtime_enter(runtime);
+    filch__cancelling_begin();
     if (or_seq_cst(&task->hints, (uint16_t)TASK_CANCELLED) & TASK_CANCELLED) task = NULL;
     while (task != NULL) { /* whoever is called in place is cancelled with who has called it */
         struct filch_task *called = filch__task_hint(runtime, task);
         hint_scopes_of(task);
         task = called;
     }
+    filch__cancelling_end();
     filch__runtime_leave(runtime);
 }
 
 /*
  * A record that ends or is used anew meanwhile is cancelled as well: everything is to be. For the same reason nobody
- * needs to be found through a scope.
+ * needs to be found through a scope; who is spawned meanwhile and missed is found by the next (shutdown's).
  */
 static int cancel_record(void *record, void *argument) {
     struct filch_runtime *runtime = argument;
@@ -172,7 +176,9 @@ static int cancel_record(void *record, void *argument) {
 }
 
 void filch__runtime_cancel_again(struct filch_runtime *runtime) {
+    filch__cancelling_begin();
     filch__slab_each(&runtime->stock.tasks, cancel_record, runtime);
+    filch__cancelling_end();
 }
 
 void filch_runtime_cancel(filch_runtime *runtime) {

@@ -35,6 +35,12 @@ enum {
     GUARD_BLOCK = 2,   /* times filch_block_begin without filch_block_end */
 };
 
+/* What a worker minds at each turn. */
+enum {
+    MINDS_HEAP = 1,    /* the deque was not empty since tasks were seen to be added to it */
+    MINDS_PUT_OFF = 2, /* its tasks have put off what they ask the system for: see filch__poller_put_off */
+};
+
 struct filch__worker {
     struct filch__deque deque; /* first, so that the hot part is at the worker's own address */
 
@@ -56,7 +62,7 @@ struct filch__worker {
     uint32_t guard;            /* 0: nothing is to be minded where a task is left or ends. See below */
     uint64_t spawned_before;   /* `spawned` at the last turn of the old end of the deque */
     uint64_t spawned_marks[2]; /* `spawned` at turns 0 and 16 of these 64 */
-    bool heaped;               /* the deque was not empty since tasks were seen to be added to it */
+    uint32_t minds;            /* what there is to mind at each turn. See below */
     uint32_t next_streak;      /* how often in a row the next slot was served */
     uint32_t calm;             /* pushes in a row that found nobody idle */
     bool hop_failed;           /* for the report of a stack overflow: the last hop found no memory for a stack */
@@ -66,7 +72,6 @@ struct filch__worker {
     int64_t looked_at_ns;      /* the clock, as it read it last in its search */
     int64_t slept_until_ns;    /* a timer of its own: the last for which it has slept */
     bool fed_outside;          /* its last sleep was ended by that or by the poller, not by who has woken it */
-    bool puts_off;             /* its tasks have put off what they ask the system for: see filch__poller_put_off */
     int64_t asked_at_ns;       /* when one last asked, or was answered */
     unsigned glance;           /* whom it glanced at last */
     int64_t rest_ns;           /* how long it will rest after the next crumb that is one too many */

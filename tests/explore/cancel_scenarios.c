@@ -287,6 +287,7 @@ SCENARIO(scope_cancel, "a member cancels the scope while another is about to sle
     explore_check(done >= 1);
 }
 
+static struct filch_task *ATOMIC(member);
 static ATOMIC(filch_scope *) asleep_in;
 
 static int sleep_twice(void *arg) {
@@ -318,6 +319,46 @@ SCENARIO(scope_cancel_later, "a foreign thread cancels a scope whose member note
     end();
 }
 
+/* Once a member was not begun since its opener is cancelled, the opener finds that it is. */
+static int close_over_unbegun(void *arg) {
+    (void)arg;
+    filch_scope scope;
+    int slept = filch_sleep(1);
+    explore_check(slept == 0 || slept == -ECANCELED);
+    explore_check(filch_scope_open(&scope, &(filch_scope_options){.policy = FILCH_SCOPE_SUPERVISE}) == 0);
+    explore_check(filch_scope_spawn(&scope, NULL, count_one, NULL, NULL) == 0);
+    int answer = filch_scope_close(&scope);
+    explore_check(answer == 0 || answer == -ECANCELED);
+    explore_check(load_seq_cst(&done) == 1 || filch_cancelled());
+    return 0;
+}
+
+static int open_around(void *arg) {
+    (void)arg;
+    filch_scope scope;
+    explore_check(filch_scope_open(&scope, &(filch_scope_options){.policy = FILCH_SCOPE_SUPERVISE}) == 0);
+    explore_check(filch_scope_spawn(&scope, &other, close_over_unbegun, NULL, NULL) == 0);
+    store_release(&member, other);
+    int answer = filch_scope_close(&scope);
+    explore_check(answer == 0);
+    return 0;
+}
+
+SCENARIO(scope_cancel_seen,
+         "a foreign thread cancels a task whose member is not begun for that, and that closes its scope") {
+    begin(1 + explore_choose(2));
+    store_release(&member, NULL);
+    start_task(open_around);
+    struct filch_task *held;
+    while ((held = load_acquire(&member)) == NULL) spin_pause();
+    some_yields();
+    filch_task_cancel(held);
+    explore_check(result_of(task) == 0);
+    int result = result_of(held);
+    explore_check(result == 0 || result == -ECANCELED); /* it had not begun */
+    end();
+}
+
 static int close_empty(void *arg) {
     (void)arg;
     filch_scope *scope = filch__heap_get(sizeof *scope, 64);
@@ -335,8 +376,6 @@ SCENARIO(scope_close, "an opener closes a scope when its last member ends, and g
     explore_check(result_of(task) == 0);
     end();
 }
-
-static struct filch_task *ATOMIC(member);
 
 /* The handle outlives the scope, and its holder cancels the task whenever it likes. */
 static void cancel_member(void *arg) {

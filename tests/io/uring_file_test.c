@@ -393,23 +393,30 @@ static int ask_in_a_crowd(void *arg) {
     return 0;
 }
 
+/* With a monitor, since nothing is put off without one. */
+static void ask_with_rings(void (*does)(struct crowd *crowd), unsigned workers) {
+    static const filch_poller pollers[] = {FILCH_POLLER_IO_URING, FILCH_POLLER_DEFAULT};
+    last_does = does;
+    check_int(unsetenv("FILCH_POLLER"), 0);
+    for (int i = 0; i < 2; i++) {
+        check_int(filch_run(ask_in_a_crowd, NULL, &(filch_options){.workers = workers, .poller = pollers[i]}), 0);
+    }
+}
+
 /* The worker hands over what was put off before it sleeps. */
 TEST(uring_file, what_is_put_off_is_asked_when_nothing_else_is_to_run) {
-    last_does = ask_again;
-    run_with_rings(ask_in_a_crowd, 1);
-    run_with_rings(ask_in_a_crowd, 4);
+    ask_with_rings(ask_again, 1);
+    ask_with_rings(ask_again, 4);
 }
 
 /* The monitor hands it over. */
 TEST(uring_file, what_is_put_off_is_not_held_up_by_who_computes) {
-    last_does = compute;
-    run_with(1, ask_in_a_crowd, NULL);
-    run_with(2, ask_in_a_crowd, NULL);
+    ask_with_rings(compute, 1);
+    ask_with_rings(compute, 2);
 }
 
 TEST(uring_file, what_is_put_off_is_asked_before_the_worker_blocks) {
-    last_does = block;
-    run_with_rings(ask_in_a_crowd, 2);
+    ask_with_rings(block, 2);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- injected */
