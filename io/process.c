@@ -203,13 +203,30 @@ static void refuse_if_waited_for(struct filch_process *process, const char *call
     }
 }
 
+/* Whose ends are closed and who is not waited for: it is reaped when it has ended, now or later. */
+static void let_go(struct filch_process *process) {
+    bool ended = status_of(process, NULL) != 0;
+    (void)filch_fd_close(process->watch);
+    if (ended) {
+        put(process);
+    } else {
+        add_orphan(process);
+    }
+    sweep();
+}
+
 void filch_process_destroy(filch_process *process) {
     if (process == NULL || filch__runtime_is_parents(process->runtime)) return;
     refuse_if_waited_for(process, "destroy");
+    close_ends(process);
+    int error = filch_process_kill(process);
+    if (error == -EPERM) {
+        let_go(process);
+        return;
+    }
     filch_shield shield;
     filch_shield_begin(&shield);
-    close_ends(process);
-    if (filch_process_kill(process) != -ESRCH) (void)!filch_process_wait(process, NULL, FILCH_NEVER);
+    if (error != -ESRCH) (void)!filch_process_wait(process, NULL, FILCH_NEVER);
     (void)filch_fd_close(process->watch);
     filch_shield_end(&shield);
     put(process);
@@ -219,12 +236,5 @@ void filch_process_detach(filch_process *process) {
     if (process == NULL || filch__runtime_is_parents(process->runtime)) return;
     refuse_if_waited_for(process, "detach");
     close_ends(process);
-    bool ended = status_of(process, NULL) != 0;
-    (void)filch_fd_close(process->watch);
-    if (ended) {
-        put(process);
-    } else {
-        add_orphan(process);
-    }
-    sweep();
+    let_go(process);
 }

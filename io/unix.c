@@ -125,12 +125,26 @@ ssize_t filch_unix_send_fds(filch_fd fd, const void *data, size_t size, const in
     return filch_fd_sendmsg(fd, &message, 0, deadline);
 }
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4 /* Linux 6.5 */
+#endif
+
+/* One for the sender, where the socket's owner has asked for that (SO_PASSPIDFD): not for this call, which tells of none. */
+static void close_sender(const struct cmsghdr *control) {
+    int number;
+    if (control->cmsg_len < CMSG_LEN(sizeof number)) return;
+    memcpy(&number, CMSG_DATA(control), sizeof number);
+    if (number >= 0) (void)filch__system_close(number);
+}
+
 /* Takes the descriptors out of a message that has been received. */
 static void take_fds(struct msghdr *message, filch_unix_fds *fds) {
     fds->count = 0;
     fds->lost = message->msg_flags & MSG_CTRUNC;
     for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL; control = CMSG_NXTHDR(message, control)) {
-        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+        if (control->cmsg_level != SOL_SOCKET) continue;
+        if (control->cmsg_type == SCM_PIDFD) close_sender(control);
+        if (control->cmsg_type != SCM_RIGHTS) continue;
         const unsigned char *from = CMSG_DATA(control);
         size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < count; i++) {

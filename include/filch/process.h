@@ -136,7 +136,8 @@ FILCH_API int filch_process_signal(filch_process *process, int signal);
 
 /*
  * Gives the handle up. A process that has not ended is killed (with its group, if it has one of its own), and waited for:
- * nothing of it is left. NULL is nothing. Nobody may wait for it (that aborts) or use the handle, or its ends of pipes, any
+ * nothing of it is left. One that the program may not kill, since it has become another user's, is let go, as by
+ * filch_process_detach. NULL is nothing. Nobody may wait for it (that aborts) or use the handle, or its ends of pipes, any
  * more. To be called before the runtime ends; a process whose handle is left goes on.
  *
  * Call     from a task or from any thread

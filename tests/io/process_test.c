@@ -472,6 +472,34 @@ TEST(process, one_that_runs_is_ended_with_its_handle) {
     run_with_both(destroy_running, NULL);
 }
 
+/* It has become another's: here, since the program has. */
+static int destroy_anothers(void *arg) {
+    enum { NOBODY = 65534 };
+    (void)arg;
+    if (getuid() != 0) {
+        fprintf(stderr, "SKIPPED: only root can become another user\n");
+        return 0;
+    }
+    filch_process *process = start_process(SHELL("exec sleep 1000"), &quiet);
+    pid_t pid = filch_process_pid(process);
+    check_int(setresuid(NOBODY, NOBODY, 0), 0);
+    check_int(filch_process_kill(process), -EPERM);
+    filch_process_destroy(process);
+    check_int(setresuid(0, 0, 0), 0);
+    check_int(kill(pid, 0), 0); /* it goes on */
+    check_int(kill(pid, SIGKILL), 0);
+    siginfo_t info;
+    check_int(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    filch_process *another = start_process(SHELL("exit 0"), &quiet); /* which takes its remains away */
+    check_ended(another, 0, 0);
+    filch_process_destroy(another);
+    return 0;
+}
+
+TEST(process, one_that_may_not_be_killed_is_let_go) {
+    run_with_both(destroy_anothers, NULL);
+}
+
 static int detach_running(void *arg) {
     (void)arg;
     int pipe[2];

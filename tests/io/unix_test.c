@@ -547,6 +547,40 @@ TEST(unix_sockets, descriptors_that_the_process_cannot_have_are_said_to_be_lost)
     run_scarce(pass_to_a_full_process, NULL);
 }
 
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
+
+/* The kernel has one more descriptor made of who has sent, if its receiver is set so. */
+static int pass_the_sender(void *arg) {
+    struct pipes pipes;
+    filch_fd one, other;
+    char byte;
+    int numbers[8], on = 1;
+    (void)arg;
+    make_pipes(&pipes, 1);
+    check_int(filch_unix_pair(&one, &other, SOCK_DGRAM, NULL), 0);
+    if (setsockopt(filch_fd_number(other), SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on) != 0) {
+        fprintf(stderr, "SKIPPED: SO_PASSPIDFD, which this kernel does not have\n");
+    }
+    check_int(filch_unix_send_fds(one, "x", 1, pipes.reading, 1, FILCH_NEVER), 1);
+    check_int(filch_fd_send(one, "y", 1, 0, FILCH_NEVER), 1);
+    filch_unix_fds fds = {.numbers = numbers, .room = 8};
+    check_int(filch_unix_recv_fds(other, &byte, 1, &fds, FILCH_NEVER), 1);
+    check_int(fds.count, 1);
+    check_is_pipe(&pipes, 0, numbers[0]);
+    check_int(filch_unix_recv_fds(other, &byte, 1, &fds, FILCH_NEVER), 1);
+    check_int(fds.count, 0);
+    close_pipes(&pipes, 1);
+    filch_fd_close(one);
+    filch_fd_close(other);
+    return 0;
+}
+
+TEST(unix_sockets, a_descriptor_for_the_sender_is_not_left_open) {
+    run_clean(pass_the_sender, NULL);
+}
+
 static int pass_the_most(void *arg) {
     static int sent[FILCH_UNIX_FDS_MAX + 1], numbers[FILCH_UNIX_FDS_MAX + 1];
     filch_fd one, other;
