@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "sched/debug.h"
 #include "sched/quit.h"
+#include "sched/region.h"
 #include "sched/trace.h"
 #include "sched/worker.h"
 
@@ -23,6 +24,7 @@ static void in_child(void) {
     filch__quit_forget();
     filch__debug_forget();
     filch__trace_forget();
+    filch__cancelling_forget();
     filch__worker_set_current(NULL);
 }
 

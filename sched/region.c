@@ -43,6 +43,10 @@ void filch__cancelling_end(void) {
     sub_acq_rel(&cancelling, 1); /* CANCELLING */
 }
 
+void filch__cancelling_forget(void) {
+    store_relaxed(&cancelling, 0); /* there is one thread */
+}
+
 bool filch__strand_is_cancelled(void *word) {
     struct filch_task *task = region_task(word);
     if (task == NULL || ((uintptr_t)word & REGION_CHILD)) return filch__region_is_cancelled(word);

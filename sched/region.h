@@ -80,4 +80,7 @@ bool filch__strand_is_cancelled(void *word);
 void filch__cancelling_begin(void);
 void filch__cancelling_end(void);
 
+/* In the child of a fork: those who were at it are its parent's threads. */
+void filch__cancelling_forget(void);
+
 #endif
