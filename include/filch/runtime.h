@@ -56,7 +56,7 @@ typedef struct filch_options {
                          before. The runtime has a thread for it. Where SIGINT is ignored when the runtime is made, as
                          by what a script starts in the background, it stays so. filch/signal.h tells of other signals */
     filch_poller poller; /* default: what FILCH_POLLER in the environment names, "epoll" or "io_uring", if it does */
-    const char *debug;   /* checks, in the words of filch/debug.h, in addition to those that FILCH_DEBUG names */
+    const char *debug;   /* checks, in the words of filch/debug.h (others: -EINVAL), besides those of FILCH_DEBUG */
     filch_report_fn *on_report; /* is given their reports, with the next; default: they go to standard error */
     void *on_report_arg;
 } filch_options;
