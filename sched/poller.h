@@ -119,7 +119,7 @@ bool filch__poller_put_off(void);
 /* Answers of the system have come, and are about to be delivered. */
 void filch__poller_answered(void);
 
-/* By a worker: hands over what its tasks have put off; `late`, if that was a moment ago. */
+/* By a worker: hands over what its tasks have put off; the second, if the last of them asked a moment ago. */
 void filch__poller_flush(struct filch__worker *worker);
 void filch__poller_flush_late(struct filch__worker *worker);
 

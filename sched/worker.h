@@ -62,7 +62,7 @@ struct filch__worker {
     uint32_t guard;            /* 0: nothing is to be minded where a task is left or ends. See below */
     uint64_t spawned_before;   /* `spawned` at the last turn of the old end of the deque */
     uint64_t spawned_marks[2]; /* `spawned` at turns 0 and 16 of these 64 */
-    uint32_t minds;            /* what there is to mind at each turn. See below */
+    uint32_t minds;            /* what there is to mind at each turn. See above */
     uint32_t next_streak;      /* how often in a row the next slot was served */
     uint32_t calm;             /* pushes in a row that found nobody idle */
     bool hop_failed;           /* for the report of a stack overflow: the last hop found no memory for a stack */
