@@ -44,7 +44,7 @@ static void finish(struct filch__record *record) {
     struct filch__io *io = record->io;
     if (load_relaxed(&record->watched) == WATCH_ON) io->backend->unwatch(io, record); /* LEAVE carries it */
     if (!record->guest) (void)filch__system_close(record->number);
-    add_relaxed(&io->poller.closed, 1);
+    add_acq_rel(&io->poller.closed, 1); /* who reads it sees the opening counted, too */
     /* Whoever is between enter and leave in vain has only its count in the state. */
     uint64_t state = load_relaxed(&record->state);
     uint64_t next;

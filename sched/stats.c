@@ -3,7 +3,8 @@
  * A runtime in numbers: counters, which workers and others keep anyway, and gauges, which are read here when they are asked
  * for. To ask costs who asks; nobody else does more than he did, but for a latch that he may find taken for a moment.
  *
- * relaxed, all that is loaded so here: each figure for itself, as the header says.
+ * relaxed, all that is loaded so here: each figure for itself, as the header says. Where a gauge is the difference of two
+ * counters, what ends is read first, by acquire, and what begins after it.
  */
 #include "sched/stats.h"
 
@@ -92,7 +93,6 @@ int filch_runtime_worker_stats(filch_runtime *runtime, unsigned index, filch_wor
 
 static void add_worker(filch_stats *stats, const filch_worker_stats *worker) {
     stats->spawned += worker->spawned;
-    stats->completed += worker->completed;
     stats->steals += worker->steals;
     stats->steal_tries += worker->steal_tries;
     stats->parks += worker->parks;
@@ -112,6 +112,17 @@ static void add_worker(filch_stats *stats, const filch_worker_stats *worker) {
     stats->timers += worker->timers;
 }
 
+/*
+ * Before what they have spawned: who is seen to have ended was seen to be spawned, so that no task that lives is missed
+ * (all_done in runtime.c sums up alike).
+ */
+static void add_completed(filch_stats *stats, struct filch_runtime *runtime) {
+    unsigned known = filch__runtime_known(runtime);
+    for (unsigned i = 0; i < known; i++) {
+        stats->completed += load_acquire(&filch__runtime_worker(runtime, i)->completed); /* QUIET */
+    }
+}
+
 static void add_workers(filch_stats *stats, struct filch_runtime *runtime, bool cpu) {
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
@@ -129,7 +140,7 @@ static void add_workers(filch_stats *stats, struct filch_runtime *runtime, bool 
 static void add_tasks(filch_stats *stats, struct filch_runtime *runtime) {
     stats->spawned_outside = load_relaxed(&runtime->spawned_outside);
     stats->spawned += stats->spawned_outside;
-    stats->tasks = stats->spawned > stats->completed ? stats->spawned - stats->completed : 0;
+    stats->tasks = stats->spawned - stats->completed;
     stats->injected = load_relaxed(&runtime->inject.pushed);
     stats->inject_depth = load_relaxed(&runtime->inject.length);
 }
@@ -158,9 +169,9 @@ static void add_blocking(filch_stats *stats, struct filch_runtime *runtime) {
 static void add_poller(filch_stats *stats, struct filch_runtime *runtime) {
     struct filch__poller *poller = load_acquire(&runtime->poller); /* carries all of it */
     if (poller == NULL) return;
-    uint64_t closed = load_relaxed(&poller->closed);
+    uint64_t closed = load_acquire(&poller->closed);
     stats->fds_opened = load_relaxed(&poller->opened);
-    stats->fds = stats->fds_opened > closed ? stats->fds_opened - closed : 0;
+    stats->fds = stats->fds_opened - closed;
     stats->monitor_polls = load_relaxed(&poller->looks_of_others);
     stats->workers_polling = load_relaxed(&poller->held) == HELD_SLEEPS;
 }
@@ -177,6 +188,7 @@ static void add_stacks(filch_stats *stats, struct filch_runtime *runtime) {
 
 void filch__stats_read(struct filch_runtime *runtime, filch_stats *stats, bool cpu) {
     *stats = (filch_stats){0};
+    add_completed(stats, runtime);
     add_workers(stats, runtime, cpu);
     add_tasks(stats, runtime);
     add_monitor(stats, runtime);

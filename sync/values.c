@@ -3,10 +3,18 @@
 
 #include "base/tasksan.h"
 
+/*
+ * Comparisons are made one after the other, under the latch. What is compared may lead to memory of who has put it, and of
+ * who gets it later.
+ */
 static bool is_before(const filch_queue *queue, const struct filch__value *left, const struct filch__value *right) {
-    edge_acquire(&queue->filch__compare); /* what it compares may lead to memory of those who put it: see below */
+    edge_acquire(&queue->filch__compare);
+    edge_acquire(left);
+    edge_acquire(right);
     int difference = queue->filch__compare(left->bytes, right->bytes);
     edge_release(&queue->filch__compare);
+    edge_release(left);
+    edge_release(right);
     return difference != 0 ? difference < 0 : left->order < right->order;
 }
 
@@ -47,7 +55,6 @@ void filch__values_add(filch_queue *queue, struct filch__value *value) {
     value->left = value->right = NULL;
     value->order = queue->filch__puts++;
     value->rank = 1;
-    if (queue->filch__order == FILCH_QUEUE_PRIORITY) edge_release(&queue->filch__compare); /* by the latch, in truth */
     switch (queue->filch__order) {
     case FILCH_QUEUE_FIFO:
         add_last(queue, value);

@@ -31,6 +31,9 @@ typedef enum filch_queue_order {
 /*
  * Says which of two values leaves first: negative for the left one, positive for the right one, 0 for the one that was
  * put first. Called with the queue locked: it computes, shortly, and calls nothing of filch.
+ *
+ * Orders   what was done before the puts of both values, and in earlier calls for this queue, before this one; and this one
+ *          before what follows the get of either value
  */
 typedef int filch_queue_compare_fn(const void *left, const void *right);
 

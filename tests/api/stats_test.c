@@ -340,6 +340,51 @@ TEST(stats, what_waits_outside_is_seen) {
     check_int(filch_runtime_destroy(runtime), 0);
 }
 
+/* ------------------------------------------------------------------------------------------------- the difference */
+
+enum { STAYING = 10 };
+
+struct churn {
+    atomic_bool stop;
+    filch_event event;
+};
+
+static int spawn_and_end(void *arg) {
+    struct churn *churn = arg;
+    filch_yield();
+    if (atomic_load(&churn->stop)) return 0;
+    return filch_spawn(NULL, spawn_and_end, churn, NULL);
+}
+
+static int stay_on(void *arg) {
+    struct churn *churn = arg;
+    return filch_event_wait(&churn->event, FILCH_NEVER);
+}
+
+static int churn_till_stopped(void *arg) {
+    struct churn *churn = arg;
+    for (int i = 0; i < STAYING - 1; i++) check_int(filch_spawn(NULL, stay_on, churn, NULL), 0);
+    for (int i = 0; i < 8; i++) check_int(filch_spawn(NULL, spawn_and_end, churn, NULL), 0);
+    return filch_event_wait(&churn->event, FILCH_NEVER);
+}
+
+TEST(stats, tasks_that_stay_are_never_missed_while_others_begin_and_end) {
+    for (int i = 0; i < SIZES; i++) {
+        struct churn churn = {.event = FILCH_EVENT_INIT};
+        filch_runtime *runtime;
+        filch_task *task;
+        check_int(filch_runtime_create(&runtime, &(filch_options){.workers = sizes[i]}), 0);
+        check_int(filch_runtime_spawn(runtime, &task, churn_till_stopped, &churn, NULL), 0);
+        while (stats_of(runtime).spawned < STAYING + 8) usleep(100);
+        for (int looks = 0; looks < 20000 / TEST_SCALE; looks++) check(stats_of(runtime).tasks >= STAYING);
+        atomic_store(&churn.stop, true);
+        filch_event_set(&churn.event);
+        check_int(result_of(task), 0);
+        check_int(filch_runtime_destroy(runtime), 0);
+        filch_event_fini(&churn.event);
+    }
+}
+
 static int sleep_long(void *arg) {
     return filch_sleep((int64_t)(intptr_t)arg);
 }

@@ -409,6 +409,59 @@ static void queues(void) {
     }
 }
 
+/* Compares the one with the other, and tells nobody that both are inside. */
+static int puts_two(void *arg) {
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        int *value = malloc(sizeof *value);
+        if (value == NULL) fail("malloc");
+        *value = i;
+        must(filch_queue_put(&queue, &value, FILCH_NEVER));
+    }
+    return 0;
+}
+
+/* Puts a third, which whoever makes room compares with one of the two. */
+static int puts_one_more(void *arg) {
+    (void)arg;
+    while (filch_queue_length(&queue) < 2) filch_yield();
+    int *value = malloc(sizeof *value);
+    if (value == NULL) fail("malloc");
+    *value = 2;
+    must(filch_queue_put(&queue, &value, FILCH_NEVER));
+    return 0;
+}
+
+static int is_waiting_to_put(const filch_task_info *info, void *arg) {
+    (void)arg;
+    return info->reason != NULL && strcmp(info->reason, "queue put") == 0;
+}
+
+static int gets_all_three(void *arg) {
+    (void)arg;
+    for (int waiting = 0; waiting == 0; filch_yield()) {
+        must(waiting = filch_task_each(filch_runtime_current(), is_waiting_to_put, NULL));
+    }
+    for (int i = 0, *value; i < 3; i++) {
+        must(filch_queue_get(&queue, &value, FILCH_NEVER));
+        if (*value != i) fail("an order");
+        free(value);
+    }
+    return 0;
+}
+
+static void comparisons(void) {
+    filch_scope scope;
+    must(filch_queue_init(&queue, sizeof(int *),
+                          &(filch_queue_options){.order = FILCH_QUEUE_PRIORITY, .compare = by_size, .capacity = 2}));
+    must(filch_scope_open(&scope, NULL));
+    must(filch_scope_spawn(&scope, NULL, puts_two, NULL, NULL));
+    must(filch_scope_spawn(&scope, NULL, puts_one_more, NULL, NULL));
+    must(filch_scope_spawn(&scope, NULL, gets_all_three, NULL, NULL));
+    must(filch_scope_close(&scope));
+    filch_queue_fini(&queue);
+}
+
 static int sets_once(void *arg) {
     (void)arg;
     shared = 1;
@@ -586,7 +639,7 @@ static void (*const programs[])(void) = {
     channels,        selections,     queues,
     onces,           events,         futures,
     wait_groups,     threads,        descriptors,
-    pairs,
+    pairs,           comparisons,
 };
 
 static int live_count;
