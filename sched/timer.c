@@ -8,6 +8,7 @@
 enum {
     IN_HEAP = TIMER_LEVELS * TIMER_SLOTS * TIMER_LANES, /* the place of what is in no slot */
     FIRE_AT_ONCE = 64,                                  /* so many are taken before the latch is left */
+    MOVE_AHEAD = 32,                                    /* so many of a slot are moved each time, before it begins */
     LOOK_THROUGH = 4,                                   /* so many in a lane are looked at for the earliest */
     WAIT_SPINS = 100,
 };
@@ -94,10 +95,23 @@ static uint64_t tick_of(int64_t at_ns) {
     return at_ns <= 0 ? 0 : (uint64_t)at_ns >> TIMER_TICK_BITS;
 }
 
-static void slot_add(struct filch__timers *timers, struct filch__timer *timer, unsigned level, unsigned index) {
-    unsigned slot = level * TIMER_SLOTS + index, lane = (unsigned)timer->order % TIMER_LANES;
-    struct filch__timer **first = &timers->slots[slot][lane];
-    timer->place = (uint16_t)(slot * TIMER_LANES + lane);
+/* The number of the slot of `level` that the tick is in, counted from the beginning of time. */
+static uint64_t slot_of(uint64_t tick, unsigned level) {
+    return tick >> level * TIMER_DIGIT_BITS;
+}
+
+static int64_t begin_of(uint64_t slot, unsigned level) {
+    return (int64_t)(slot << (level * TIMER_DIGIT_BITS + TIMER_TICK_BITS));
+}
+
+static struct filch__timer **lanes_of(struct filch__timers *timers, uint64_t slot, unsigned level) {
+    return timers->slots[level * TIMER_SLOTS + slot % TIMER_SLOTS];
+}
+
+static void slot_add(struct filch__timers *timers, struct filch__timer *timer, uint64_t slot, unsigned level) {
+    unsigned index = (unsigned)slot % TIMER_SLOTS, lane = (unsigned)timer->order % TIMER_LANES;
+    struct filch__timer **first = &lanes_of(timers, slot, level)[lane];
+    timer->place = (uint16_t)((level * TIMER_SLOTS + index) * TIMER_LANES + lane);
     timer->next = *first;
     if (*first != NULL) (*first)->previous = timer;
     *first = timer;
@@ -105,86 +119,130 @@ static void slot_add(struct filch__timers *timers, struct filch__timer *timer, u
     timers->levels |= (uint32_t)1 << level;
 }
 
-static bool slot_is_empty(struct filch__timer *const *lanes) {
+static bool slot_is_filled(const struct filch__timers *timers, uint64_t slot, unsigned level) {
+    unsigned index = (unsigned)slot % TIMER_SLOTS;
+    return timers->filled[level][index / 64] >> index % 64 & 1;
+}
+
+static bool lanes_are_empty(struct filch__timer *const *lanes) {
     for (unsigned i = 0; i < TIMER_LANES; i++) {
         if (lanes[i] != NULL) return false;
     }
     return true;
 }
 
-/* It is empty. */
-static void slot_clear(struct filch__timers *timers, unsigned slot) {
-    unsigned level = slot / TIMER_SLOTS, index = slot % TIMER_SLOTS;
+/* It is empty, or about to be. */
+static void slot_clear(struct filch__timers *timers, uint64_t slot, unsigned level) {
+    unsigned index = (unsigned)slot % TIMER_SLOTS;
     uint64_t *filled = timers->filled[level], any = 0;
     filled[index / 64] &= ~((uint64_t)1 << index % 64);
     for (unsigned i = 0; i < TIMER_SLOTS / 64; i++) any |= filled[i];
     if (any == 0) timers->levels &= ~((uint32_t)1 << level);
 }
 
-/* To where it belongs: to the heap, or to a slot that begins after the current tick. */
-static void put(struct filch__timers *timers, struct filch__timer *timer) {
+/* To where it belongs: to the heap, or to a slot. From when on it is to be looked at there. */
+static int64_t put(struct filch__timers *timers, struct filch__timer *timer) {
     uint64_t tick = tick_of(timer->at_ns);
+    unsigned level = 0;
     timer->next = timer->previous = timer->child = NULL;
     if (tick <= timers->tick) {
         timer->place = IN_HEAP;
         timers->root = meld(timers->root, timer);
-        return;
+        return timer->at_ns;
     }
-    unsigned level = (unsigned)(63 - __builtin_clzll(tick ^ timers->tick)) / TIMER_DIGIT_BITS;
-    slot_add(timers, timer, level, (unsigned)(tick >> level * TIMER_DIGIT_BITS) % TIMER_SLOTS);
+    while (slot_of(tick, level + 1) - slot_of(timers->tick, level + 1) > 1) level++;
+    uint64_t slot = slot_of(tick, level);
+    slot_add(timers, timer, slot, level);
+    return begin_of(slot, level);
 }
 
-/* The number of the slot that begins first (I2), and with which tick. There is one. */
-static unsigned first_slot(const struct filch__timers *timers, uint64_t *begins) {
-    unsigned level = (unsigned)__builtin_ctz(timers->levels);
-    unsigned word = 0, shift = level * TIMER_DIGIT_BITS;
-    while (timers->filled[level][word] == 0) word++;
-    unsigned index = word * 64 + (unsigned)__builtin_ctzll(timers->filled[level][word]);
-    *begins = ((timers->tick >> shift & ~(uint64_t)(TIMER_SLOTS - 1)) | index) << shift;
-    return level * TIMER_SLOTS + index;
+/* The first slot of a level that holds something. There is one. */
+static uint64_t first_of_level(const struct filch__timers *timers, unsigned level) {
+    const uint64_t *filled = timers->filled[level];
+    uint64_t current = slot_of(timers->tick, level);
+    unsigned from = (unsigned)current % TIMER_SLOTS, word = from / 64;
+    uint64_t bits = filled[word] & ~(uint64_t)0 << from % 64;
+    while (bits == 0) bits = filled[word = (word + 1) % (TIMER_SLOTS / 64)]; /* at last the rest of the first */
+    unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+    return current + (index - from) % TIMER_SLOTS;
 }
 
-/* All that is in the lanes, which are those of no lower slot than it goes to; by turns, so that memory has time. */
-static void put_all(struct filch__timers *timers, struct filch__timer **lanes) {
+/* The one that begins first, of those that begin together that of the highest level. There is one. */
+static uint64_t first_slot(const struct filch__timers *timers, unsigned *level) {
+    uint64_t first = 0;
+    int64_t begins_ns = INT64_MAX;
+    for (uint32_t levels = timers->levels; levels != 0; levels &= levels - 1) {
+        unsigned this = (unsigned)__builtin_ctz(levels);
+        uint64_t slot = first_of_level(timers, this);
+        if (begin_of(slot, this) > begins_ns) continue;
+        begins_ns = begin_of(slot, this);
+        first = slot;
+        *level = this;
+    }
+    return first;
+}
+
+static void lanes_begin(struct filch__timer *const *lanes) {
+    for (unsigned i = 0; i < TIMER_LANES; i++) {
+        if (lanes[i] != NULL) lanes[i]->previous = NULL;
+    }
+}
+
+/*
+ * Up to `count` of what is in the lanes, which are those of no slot that it goes to; by turns, so that memory has time.
+ * Whether that is all.
+ */
+static bool put_again(struct filch__timers *timers, struct filch__timer **lanes, uint64_t count) {
     for (unsigned empty = 0, i = 0; empty < TIMER_LANES; i = (i + 1) % TIMER_LANES) {
         struct filch__timer *timer = lanes[i];
         if (timer == NULL) {
             empty++;
             continue;
         }
+        if (count-- == 0) {
+            lanes_begin(lanes);
+            return false;
+        }
         empty = 0;
         lanes[i] = timer->next;
         __builtin_prefetch(timer->next, 1);
         put(timers, timer);
     }
+    return true;
 }
 
-/*
- * Makes the tick of `now_ns` the current one. Slots that begin after it stay right: the tick that they begin with has all
- * higher digits in common with the old tick, hence with every tick between the two, and the digit itself is larger than
- * in any of these. However far the time has jumped, only slots that hold something are looked at.
- */
+/* Makes the tick of `now_ns` the current one. However far the time has jumped, only slots that hold something count. */
 static void advance(struct filch__timers *timers, int64_t now_ns) {
-    uint64_t target = tick_of(now_ns), begins;
+    uint64_t target = tick_of(now_ns);
     while (timers->levels != 0) {
-        unsigned slot = first_slot(timers, &begins);
+        unsigned level = 0;
+        uint64_t slot = first_slot(timers, &level), begins = slot << level * TIMER_DIGIT_BITS;
         if (begins > target) break;
-        slot_clear(timers, slot);
-        timers->tick = begins;
-        put_all(timers, timers->slots[slot]);
+        slot_clear(timers, slot, level);
+        if (timers->tick < begins) timers->tick = begins;
+        put_again(timers, lanes_of(timers, slot, level), UINT64_MAX);
     }
     if (timers->tick < target) timers->tick = target;
 }
 
+/* Some of what is in those slots of higher levels that begin next. */
+static void move_ahead(struct filch__timers *timers) {
+    for (uint32_t levels = timers->levels & ~(uint32_t)1; levels != 0; levels &= levels - 1) {
+        unsigned level = (unsigned)__builtin_ctz(levels);
+        uint64_t next = slot_of(timers->tick, level) + 1;
+        if (!slot_is_filled(timers, next, level)) continue;
+        if (put_again(timers, lanes_of(timers, next, level), MOVE_AHEAD)) slot_clear(timers, next, level);
+    }
+}
+
 static void show_earliest(struct filch__timers *timers) {
     int64_t earliest_ns = INT64_MAX;
-    uint64_t begins;
-    if (timers->root != NULL) {
-        earliest_ns = timers->root->at_ns;
-    } else if (timers->levels != 0) {
-        first_slot(timers, &begins);
-        earliest_ns = (int64_t)(begins << TIMER_TICK_BITS);
+    unsigned level = 0;
+    if (timers->levels != 0) {
+        uint64_t slot = first_slot(timers, &level);
+        earliest_ns = begin_of(slot, level);
     }
+    if (timers->root != NULL && timers->root->at_ns < earliest_ns) earliest_ns = timers->root->at_ns;
     store_relaxed(&timers->earliest_ns, earliest_ns); /* a hint */
 }
 
@@ -197,17 +255,24 @@ static bool look_through(const struct filch__timer *timer, int64_t *least_ns) {
     return true;
 }
 
+/* When the first of a level is due, where few are in its slot; else when that begins. */
+static int64_t look_at_level(struct filch__timers *timers, unsigned level) {
+    uint64_t slot = first_of_level(timers, level);
+    struct filch__timer **lanes = lanes_of(timers, slot, level);
+    int64_t least_ns = INT64_MAX;
+    for (unsigned i = 0; i < TIMER_LANES; i++) {
+        if (!look_through(lanes[i], &least_ns)) return begin_of(slot, level);
+    }
+    return least_ns;
+}
+
 int64_t filch__timers_sleep_until(struct filch__timers *timers) {
     if (filch__timers_earliest(timers) == INT64_MAX) return INT64_MAX;
     filch__latch_take(&timers->latch);
-    int64_t until_ns = filch__timers_earliest(timers);
-    if (timers->root == NULL && timers->levels != 0) {
-        uint64_t begins;
-        struct filch__timer **lanes = timers->slots[first_slot(timers, &begins)];
-        int64_t least_ns = INT64_MAX;
-        bool all = true;
-        for (unsigned i = 0; i < TIMER_LANES; i++) all = look_through(lanes[i], &least_ns) && all;
-        if (all) until_ns = least_ns;
+    int64_t until_ns = timers->root != NULL ? timers->root->at_ns : INT64_MAX;
+    for (uint32_t levels = until_ns == INT64_MAX ? timers->levels : 0; levels != 0; levels &= levels - 1) {
+        int64_t level_ns = look_at_level(timers, (unsigned)__builtin_ctz(levels));
+        if (level_ns < until_ns) until_ns = level_ns;
     }
     filch__latch_leave(&timers->latch);
     return until_ns;
@@ -227,10 +292,9 @@ static void set(struct filch__timers *timers, struct filch__timer *timer) {
     catch_up(timers);
     timer->order = timers->set_count++;
     store_relaxed(&timer->state, TIMER_SET); /* whoever else is to know of it learns of it by the latch or otherwise */
-    put(timers, timer);
+    int64_t from_ns = put(timers, timer);
     timers->count++;
-    /* Slots do not overlap, so that where the first changes, the timer is due before the former first begins. */
-    if (timer->at_ns < filch__timers_earliest(timers)) show_earliest(timers);
+    if (from_ns < filch__timers_earliest(timers)) store_relaxed(&timers->earliest_ns, from_ns); /* a hint */
     filch__latch_leave(&timers->latch);
 }
 
@@ -260,9 +324,9 @@ static void take_out(struct filch__timers *timers, struct filch__timer *timer) {
     } else if (unlink_timer(timer)) {
         unsigned slot = timer->place / TIMER_LANES;
         timers->slots[slot][timer->place % TIMER_LANES] = timer->next;
-        if (!slot_is_empty(timers->slots[slot])) return;
-        slot_clear(timers, slot);
-        if (timers->root == NULL) show_earliest(timers);
+        if (!lanes_are_empty(timers->slots[slot])) return;
+        slot_clear(timers, slot, slot / TIMER_SLOTS);
+        show_earliest(timers);
     }
 }
 
@@ -297,6 +361,7 @@ static struct filch__timer *take_due(struct filch__timers *timers, int64_t now_n
     struct filch__timer *first = NULL, **last = &first;
     filch__latch_take(&timers->latch);
     advance(timers, now_ns);
+    move_ahead(timers);
     for (*count = 0; *count < FIRE_AT_ONCE; ++*count) {
         struct filch__timer *timer = timers->root;
         if (timer == NULL || timer->at_ns > now_ns) break;

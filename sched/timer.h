@@ -5,17 +5,20 @@
  * removed and fired by any; under a latch.
  *
  * Time is cut into ticks. What is due in a tick that has begun is in a pairing heap (Fredman, Sedgewick, Sleator, Tarjan
- * 1986), which has the exact order: by time, equal times in the order of setting. What is due later is in a slot: of the
- * level of the highest digit, to the base TIMER_SLOTS, in which its tick differs from the current one, and there of the
- * index that is its tick's digit. When the tick at which a slot begins comes, what is in it goes to lower levels or to the
- * heap. A timer is moved once for each level at most; one that is removed before, as most are, has cost two links of a
- * list. The records stand on stacks, a page or more apart, so that to touch one is to wait for memory. Hence a slot has
- * several lanes: its records are fetched that many at a time.
+ * 1986), which has the exact order: by time, equal times in the order of setting. What is due later is in a slot. A slot of
+ * level n lasts 256^n ticks, and a level is a ring of slots for two slots of the level above: the one that the current tick
+ * is in, and the next. A timer goes to the lowest level that reaches as far.
+ *
+ * So a slot of a higher level may be emptied into lower ones all the while that the slot before it lasts: a few of its
+ * timers each time that some are fired, so that none of those waits for a crowd to be moved. What is left when the slot
+ * begins is moved then. A timer is moved once for each level at most; one that is removed before, as most are, has cost
+ * two links of a list. The records stand on stacks, a page or more apart, so that to touch one is to wait for memory. Hence
+ * a slot has several lanes: its records are fetched that many at a time.
  *
  * Invariants
  *   I1  The current tick only grows, and is not ahead of the clock. Nothing fires before its time.
- *   I2  What is in the heap is due before all that is in slots. In a level, only slots of a higher index than the current
- *       tick's digit hold anything; so what is in a level is due before all that is in higher ones.
+ *   I2  What is in a slot is due later than what is in the heap, or in the current tick; no slot that holds something ends
+ *       before the current tick. Slots of one level are in order; a slot and those of lower levels may overlap.
  *   I3  A timer that is removed is really gone: nothing refers to it afterwards. After it has fired nobody touches it once
  *       it is OFF, and who removes it waits for that. So whoever has removed it may let the record and the waiter go.
  *
@@ -36,9 +39,9 @@
 #include "sched/park.h"
 
 enum {
-    TIMER_TICK_BITS = 16, /* a tick lasts some 66 us, the lowest level 17 ms, the next 4 s, the next 18 minutes */
+    TIMER_TICK_BITS = 16, /* a tick lasts some 66 us, a slot of the next level 17 ms, then 4 s, then 18 minutes */
     TIMER_DIGIT_BITS = 8,
-    TIMER_SLOTS = 1 << TIMER_DIGIT_BITS,
+    TIMER_SLOTS = 2 << TIMER_DIGIT_BITS,                                             /* in a level */
     TIMER_LANES = 4,                                                                 /* lists in a slot */
     TIMER_LEVELS = (63 - TIMER_TICK_BITS + TIMER_DIGIT_BITS - 1) / TIMER_DIGIT_BITS, /* for all of time */
 };
@@ -64,13 +67,13 @@ struct filch__timer {
 struct filch__timers {
     struct filch__latch latch;
     uint32_t levels;             /* bit n: something is in level n */
-    ATOMIC(int64_t) earliest_ns; /* of the heap's root; else when the first slot begins; or INT64_MAX */
+    ATOMIC(int64_t) earliest_ns; /* of the heap's root, or when the first slot begins; or INT64_MAX */
     ATOMIC(int64_t) seen_ns;     /* the clock as the worker has read it last. Only the worker writes it */
     uint64_t tick;               /* the current one */
     struct filch__timer *root;   /* of the heap */
     uint64_t count;              /* set now */
     uint64_t set_count;          /* set ever */
-    uint64_t filled[TIMER_LEVELS][TIMER_SLOTS / 64]; /* bit n % 64 of word n / 64: slot n holds something */
+    uint64_t filled[TIMER_LEVELS][TIMER_SLOTS / 64]; /* bit n % 64 of word n / 64: slot n of the ring holds something */
     struct filch__timer *slots[TIMER_LEVELS * TIMER_SLOTS][TIMER_LANES];
 };
 

@@ -248,6 +248,42 @@ TEST(timer, who_sleeps_for_many_wakes_once_more_for_each_level_at_most) {
     clockwork_end(&clockwork);
 }
 
+/* How many are in slots that last longer than a tick: they are still to be moved. */
+static unsigned in_long_slots(const struct entry *entries, size_t count) {
+    unsigned found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct filch__timer *timer = &entries[i].timer;
+        if (timer->state != TIMER_SET || timer->place < TIMER_SLOTS * TIMER_LANES) continue;
+        found += timer->place < TIMER_LEVELS * TIMER_SLOTS * TIMER_LANES; /* else it is in the heap */
+    }
+    return found;
+}
+
+/* One after the other, as a busy program has them: those of a slot are moved before it begins, a few each time. */
+TEST(timer, a_crowd_is_moved_before_its_time_a_few_at_each_firing) {
+    enum { COUNT = 20000, AHEAD_AT_ONCE = 32 };
+    const int64_t tick_ns = INT64_C(1) << TIMER_TICK_BITS, apart_ns = tick_ns / 8;
+    const int64_t slot_ns = tick_ns << TIMER_DIGIT_BITS;
+    struct entry *entries = entries_make(COUNT);
+    check(entries != NULL);
+    struct clockwork clockwork;
+    clockwork_make(&clockwork);
+    int64_t base_ns = 3 * slot_ns;
+    for (uint64_t i = 0; i < COUNT; i++) entry_set(&clockwork, &entries[i], base_ns + (int64_t)i * apart_ns, i);
+    fire(&clockwork, base_ns); /* the first slot of all began at once */
+    unsigned before = in_long_slots(entries, COUNT);
+    check(before > COUNT / 2);
+    for (int64_t now_ns = base_ns + tick_ns; clockwork.timers.count >= 8; now_ns += tick_ns) {
+        check_int(fire(&clockwork, now_ns), tick_ns / apart_ns);
+        unsigned after = in_long_slots(entries, COUNT);
+        check(before - after <= AHEAD_AT_ONCE);
+        before = after;
+    }
+    fire(&clockwork, base_ns + COUNT * apart_ns);
+    clockwork_end(&clockwork);
+    free(entries);
+}
+
 TEST(timer, a_million_fire_in_order) {
     enum { COUNT = 1000000 };
     uint64_t count = COUNT / RACING_SCALE;
