@@ -6,7 +6,7 @@
  *
  * Time is cut into ticks. What is due in a tick that has begun is in a pairing heap (Fredman, Sedgewick, Sleator, Tarjan
  * 1986), which has the exact order: by time, equal times in the order of setting. What is due later is in a slot. A slot of
- * level n lasts 256^n ticks, and a level is a ring of slots for two slots of the level above: the one that the current tick
+ * level n lasts 128^n ticks, and a level is a ring of slots for two slots of the level above: the one that the current tick
  * is in, and the next. A timer goes to the lowest level that reaches as far.
  *
  * So a slot of a higher level may be emptied into lower ones all the while that the slot before it lasts: a few of its
@@ -39,8 +39,8 @@
 #include "sched/park.h"
 
 enum {
-    TIMER_TICK_BITS = 16, /* a tick lasts some 66 us, a slot of the next level 17 ms, then 4 s, then 18 minutes */
-    TIMER_DIGIT_BITS = 8,
+    TIMER_TICK_BITS = 16, /* a tick lasts some 66 us, a slot of the next level 8 ms, then 1 s, then 2 minutes */
+    TIMER_DIGIT_BITS = 7,
     TIMER_SLOTS = 2 << TIMER_DIGIT_BITS,                                             /* in a level */
     TIMER_LANES = 4,                                                                 /* lists in a slot */
     TIMER_LEVELS = (63 - TIMER_TICK_BITS + TIMER_DIGIT_BITS - 1) / TIMER_DIGIT_BITS, /* for all of time */
