@@ -8,7 +8,7 @@
 enum {
     IN_HEAP = TIMER_LEVELS * TIMER_SLOTS * TIMER_LANES, /* the place of what is in no slot */
     FIRE_AT_ONCE = 64,                                  /* so many are taken before the latch is left */
-    MOVE_AHEAD = 32,                                    /* so many of a slot are moved each time, before it begins */
+    MOVE_AHEAD = FIRE_AT_ONCE + 32,                     /* of a slot before it begins: more than are fired meanwhile */
     LOOK_THROUGH = 4,                                   /* so many in a lane are looked at for the earliest */
     WAIT_SPINS = 100,
 };
@@ -167,7 +167,7 @@ static uint64_t first_of_level(const struct filch__timers *timers, unsigned leve
     return current + (index - from) % TIMER_SLOTS;
 }
 
-/* The one that begins first, of those that begin together that of the highest level. There is one. */
+/* The one that begins first; of those that begin together either may be emptied first. There is one. */
 static uint64_t first_slot(const struct filch__timers *timers, unsigned *level) {
     uint64_t first = 0;
     int64_t begins_ns = INT64_MAX;
@@ -188,10 +188,7 @@ static void lanes_begin(struct filch__timer *const *lanes) {
     }
 }
 
-/*
- * Up to `count` of what is in the lanes, which are those of no slot that it goes to; by turns, so that memory has time.
- * Whether that is all.
- */
+/* Up to `count` of what is in the lanes, by turns, so that memory has time. None goes back to them. Whether that is all. */
 static bool put_again(struct filch__timers *timers, struct filch__timer **lanes, uint64_t count) {
     for (unsigned empty = 0, i = 0; empty < TIMER_LANES; i = (i + 1) % TIMER_LANES) {
         struct filch__timer *timer = lanes[i];
@@ -211,7 +208,10 @@ static bool put_again(struct filch__timers *timers, struct filch__timer **lanes,
     return true;
 }
 
-/* Makes the tick of `now_ns` the current one. However far the time has jumped, only slots that hold something count. */
+/*
+ * Makes the tick of `now_ns` the current one, emptying slots in the order in which they begin, so that none is passed
+ * over. However far the time has jumped, only slots that hold something are looked at.
+ */
 static void advance(struct filch__timers *timers, int64_t now_ns) {
     uint64_t target = tick_of(now_ns);
     while (timers->levels != 0) {
@@ -219,7 +219,7 @@ static void advance(struct filch__timers *timers, int64_t now_ns) {
         uint64_t slot = first_slot(timers, &level), begins = slot << level * TIMER_DIGIT_BITS;
         if (begins > target) break;
         slot_clear(timers, slot, level);
-        if (timers->tick < begins) timers->tick = begins;
+        timers->tick = begins;
         put_again(timers, lanes_of(timers, slot, level), UINT64_MAX);
     }
     if (timers->tick < target) timers->tick = target;
@@ -238,11 +238,12 @@ static void move_ahead(struct filch__timers *timers) {
 static void show_earliest(struct filch__timers *timers) {
     int64_t earliest_ns = INT64_MAX;
     unsigned level = 0;
-    if (timers->levels != 0) {
+    if (timers->root != NULL) {
+        earliest_ns = timers->root->at_ns; /* I2 */
+    } else if (timers->levels != 0) {
         uint64_t slot = first_slot(timers, &level);
         earliest_ns = begin_of(slot, level);
     }
-    if (timers->root != NULL && timers->root->at_ns < earliest_ns) earliest_ns = timers->root->at_ns;
     store_relaxed(&timers->earliest_ns, earliest_ns); /* a hint */
 }
 

@@ -17,8 +17,9 @@
  *
  * Invariants
  *   I1  The current tick only grows, and is not ahead of the clock. Nothing fires before its time.
- *   I2  What is in a slot is due later than what is in the heap, or in the current tick; no slot that holds something ends
- *       before the current tick. Slots of one level are in order; a slot and those of lower levels may overlap.
+ *   I2  While the latch is free, a slot that holds something begins after the current tick and within the reach of its
+ *       ring, so that no two have one place there. Hence all that is in the heap is due before all that is in slots. Slots
+ *       of one level do not overlap; a slot and those of lower levels may.
  *   I3  A timer that is removed is really gone: nothing refers to it afterwards. After it has fired nobody touches it once
  *       it is OFF, and who removes it waits for that. So whoever has removed it may let the record and the waiter go.
  *
@@ -67,7 +68,7 @@ struct filch__timer {
 struct filch__timers {
     struct filch__latch latch;
     uint32_t levels;             /* bit n: something is in level n */
-    ATOMIC(int64_t) earliest_ns; /* of the heap's root, or when the first slot begins; or INT64_MAX */
+    ATOMIC(int64_t) earliest_ns; /* of the heap's root; else when the first slot begins; or INT64_MAX */
     ATOMIC(int64_t) seen_ns;     /* the clock as the worker has read it last. Only the worker writes it */
     uint64_t tick;               /* the current one */
     struct filch__timer *root;   /* of the heap */
