@@ -77,7 +77,13 @@ static int await_end(struct terminal *terminal) {
     return WEXITSTATUS(status);
 }
 
-/* The terminal is sent only what has changed: what is waited for stood on the screen nowhere before. */
+/* Then all of it anew by Ctrl-L: otherwise only those letters are sent that differ from what stood in their places. */
+static void press_and_redraw(struct terminal *terminal, const char *keys) {
+    char all[16];
+    snprintf(all, sizeof all, "%s\f", keys);
+    press(terminal, all);
+}
+
 static void press_keys(const char *program) {
     static struct terminal terminal;
     if (!may_trace()) return;
@@ -85,23 +91,23 @@ static void press_keys(const char *program) {
     open_terminal(&terminal, program, process);
     await_text(&terminal, "SPAWNED AT");
     await_text(&terminal, "\"receiver\"");
-    press(&terminal, "2");
+    press_and_redraw(&terminal, "2");
     await_text(&terminal, "DEADLOCK");
-    press(&terminal, "4");
+    press_and_redraw(&terminal, "4");
     await_text(&terminal, "SPAWNED/s");
-    press(&terminal, "3");
+    press_and_redraw(&terminal, "3");
     await_text(&terminal, "LONGEST");
-    press(&terminal, "h");
+    press_and_redraw(&terminal, "h");
     await_text(&terminal, "tasks that are alike in one line");
-    press(&terminal, "x");
+    press_and_redraw(&terminal, "x");
     await_text(&terminal, "LONGEST");
-    press(&terminal, " ");
+    press_and_redraw(&terminal, " ");
     await_text(&terminal, "PAUSED");
-    press(&terminal, " 1f");
+    press_and_redraw(&terminal, " 1f");
     await_text(&terminal, "each task");
-    press(&terminal, "G");
+    press_and_redraw(&terminal, "G");
     await_text(&terminal, "hanger"); /* the only one that does not wait is the last */
-    press(&terminal, "sr");
+    press_and_redraw(&terminal, "sr");
     await_text(&terminal, "reversed");
     press(&terminal, "q");
     check_int(await_end(&terminal), 0);

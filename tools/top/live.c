@@ -41,6 +41,7 @@ static const char *const help[] = {
     "                  scroll; left and right shift long lines",
     "Space, p          pause, and go on",
     "+ -               look more often, or less often",
+    "Ctrl-L            draw all of it anew",
     "h ?               this; any key leaves it",
     "q                 quit",
 };
@@ -273,9 +274,9 @@ static const char *show(struct live *live) {
         int key, wait_ms = (int)((due_ns - now_ns()) / 1000000) + 1;
         do {
             key = screen_key(wait_ms > 0 ? wait_ms : 0);
-            if (key != SCREEN_NOTHING && key != SCREEN_RESIZED && !serve_key(live, key)) return NULL;
+            if (key != SCREEN_NOTHING && key != SCREEN_REDRAW && !serve_key(live, key)) return NULL;
             wait_ms = 0;
-        } while (key != SCREEN_NOTHING && key != SCREEN_RESIZED); /* all that were pressed, before it is drawn again */
+        } while (key != SCREEN_NOTHING && key != SCREEN_REDRAW); /* all that were pressed, before it is drawn again */
         if (live->delay_ms * 1000000ll < due_ns - now_ns()) due_ns = now_ns() + live->delay_ms * 1000000ll;
     }
 }

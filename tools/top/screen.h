@@ -13,8 +13,8 @@ enum screen_style {
 
 /* What a key is that is no letter. */
 enum screen_key {
-    SCREEN_NOTHING = -1, /* the time was up */
-    SCREEN_RESIZED = 1000,
+    SCREEN_NOTHING = -1,  /* the time was up */
+    SCREEN_REDRAW = 1000, /* all of it: the size has changed, or Ctrl-L */
     SCREEN_UP,
     SCREEN_DOWN,
     SCREEN_LEFT,

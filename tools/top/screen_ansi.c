@@ -13,6 +13,7 @@
 
 enum {
     CONTROL_C = 3,
+    CONTROL_L = 12,
     ESCAPE = 27,
     ESCAPE_MS = 25, /* what follows an escape within that time belongs to it */
 };
@@ -119,7 +120,11 @@ int screen_key(int timeout_ms) {
     int key = letter(timeout_ms);
     if (resized) {
         resized = 0;
-        return SCREEN_RESIZED;
+        return SCREEN_REDRAW;
+    }
+    if (key == CONTROL_L) {
+        fputs("\033[2J", stdout); /* shown with what is written next */
+        return SCREEN_REDRAW;
     }
     return key == ESCAPE ? sequence() : key == CONTROL_C ? SCREEN_QUIT : key;
 }

@@ -5,7 +5,7 @@
 
 #include "tools/top/screen.h"
 
-enum { CONTROL_C = 3 };
+enum { CONTROL_C = 3, CONTROL_L = 12 };
 
 static SCREEN *screen;
 
@@ -54,8 +54,11 @@ int screen_key(int timeout_ms) {
     switch (key) {
     case ERR:
         return SCREEN_NOTHING;
+    case CONTROL_L:
+        clearok(curscr, TRUE); /* with the next refresh */
+        return SCREEN_REDRAW;
     case KEY_RESIZE:
-        return SCREEN_RESIZED;
+        return SCREEN_REDRAW;
     case KEY_UP:
         return SCREEN_UP;
     case KEY_DOWN:
