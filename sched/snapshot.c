@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <filch/scope.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -15,6 +16,7 @@
 enum {
     STACK_NEEDED = 8192, /* by the unwinder, on the stack of who waits */
     FRAMES_ABOVE = 2,    /* of the backtrace: those of the call that takes it */
+    GIVE_WAY = 64,       /* so many tasks are looked at without a break */
 };
 
 /* ---------------------------------------------------------------------------------------------------------- one task */
@@ -131,8 +133,17 @@ static void look_at_scope(struct filch_task *task, struct filch__seen *seen) {
     filch__latch_leave(&extra->latch);
 }
 
+/*
+ * Thousands of tasks take some milliseconds, and a kernel may let who is at it go on for as long, while a worker that has
+ * been woken waits for the processor.
+ */
+static void give_way(uint32_t looked_at) {
+    if (looked_at % GIVE_WAY == 0) sched_yield();
+}
+
 static int see(void *record, void *argument) {
     struct filch__snapshot *snapshot = argument;
+    give_way(++snapshot->visits);
     if (snapshot->count == snapshot->room) {
         snapshot->left_out += lives(record);
         return 0;
@@ -181,6 +192,7 @@ static void cut_circles(struct filch__snapshot *snapshot) {
     struct filch__seen *tasks = snapshot->tasks;
     for (uint32_t i = 0; i < snapshot->count; i++) {
         uint32_t at = i;
+        give_way(i);
         for (unsigned steps = 0; at != SNAPSHOT_NONE && steps < 1000; steps++) {
             at = tasks[at].parent;
             if (at == i) tasks[i].parent = at = SNAPSHOT_NONE;
@@ -193,12 +205,14 @@ static void link_up(struct filch__snapshot *snapshot) {
     table_clear(snapshot);
     for (uint32_t i = 0; i < snapshot->count; i++) {
         struct filch__seen *seen = &snapshot->tasks[i];
+        give_way(i);
         seen->child = seen->next = SNAPSHOT_NONE;
         seen->alike = seen->siblings = 1;
         put(snapshot, (uintptr_t)seen->info.task, i);
     }
     for (uint32_t i = 0; i < snapshot->count; i++) {
         struct filch__seen *seen = &snapshot->tasks[i];
+        give_way(i);
         seen->waits_for = find(snapshot, seen->holds);
         seen->parent = find(snapshot, seen->host);
     }

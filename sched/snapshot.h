@@ -67,6 +67,7 @@ struct filch__snapshot {
     /* inside */
     struct filch_runtime *runtime;
     bool backtraces;
+    uint32_t visits; /* records seen so far */
     uint32_t *table;
     uint32_t table_size; /* a power of two */
     size_t bytes;
