@@ -280,16 +280,23 @@ static struct filch_task *task_of(const struct filch__worker *worker) {
     return load_relaxed(&worker->turn) == worker->watch.turn ? task : NULL;
 }
 
-static void count_hog(struct filch__worker *worker) {
+static void note_longest(struct filch__monitor *monitor, int64_t lasts_ns) {
+    if ((uint64_t)lasts_ns <= load_relaxed(&monitor->hog_ns_max)) return; /* the monitor's own */
+    store_relaxed(&monitor->hog_ns_max, (uint64_t)lasts_ns);
+}
+
+/* Last of all it is counted: who sees that sees its name and how long it was, and it may go on just then. */
+static void count_hog(struct filch__worker *worker, int64_t lasts_ns) {
     struct filch__monitor *monitor = &worker->runtime->monitor;
     worker->watch.counted = true;
-    count_up(&worker->hogs, 1);
     char name[32] = "";
     struct filch_task *task = task_of(worker);
     if (task != NULL) copy_name(task, name);
     filch__latch_take(&monitor->name_latch);
     memcpy(monitor->hog_name, name, sizeof name);
     filch__latch_leave(&monitor->name_latch);
+    note_longest(monitor, lasts_ns);
+    store_release(&worker->hogs, worker->hogs + 1);
 }
 
 /* Whether it is to be asked what it runs: once in a turn. */
@@ -313,18 +320,16 @@ static void tell_of_hog(struct filch__worker *worker, int64_t now_ns) {
 
 /* Something waits: who stands still is a hog. */
 static void count_hogs(struct filch_runtime *runtime, struct sight *sight) {
-    uint64_t most = load_relaxed(&runtime->monitor.hog_ns_max); /* the monitor's own */
     unsigned known = filch__runtime_known(runtime);
     for (unsigned i = 0; i < known; i++) {
         struct filch__worker *worker = filch__runtime_worker(runtime, i);
         struct filch__watch *watch = &worker->watch;
         if (!watch->stuck || load_relaxed(&worker->blocks)) continue; /* a glance */
-        if (!watch->counted && sight->work) count_hog(worker);
+        int64_t lasts_ns = sight->now_ns - watch->since_ns;
+        if (!watch->counted && sight->work) count_hog(worker, lasts_ns);
+        if (watch->counted) note_longest(&runtime->monitor, lasts_ns);
         tell_of_hog(worker, sight->now_ns);
-        uint64_t lasts_ns = (uint64_t)(sight->now_ns - watch->since_ns);
-        if (watch->counted && lasts_ns > most) most = lasts_ns;
     }
-    store_relaxed(&runtime->monitor.hog_ns_max, most);
 }
 
 void filch__monitor_hog_name(struct filch_runtime *runtime, char *name) {

@@ -68,7 +68,7 @@ void filch__stats_read_worker(struct filch__worker *worker, filch_worker_stats *
         .stack_refills = load_relaxed(&worker->stacks.refills),
         .stack_spills = load_relaxed(&worker->stacks.spills),
         .cpu_ns = cpu ? processor_ns(worker) : 0,
-        .hogs = load_relaxed(&worker->hogs),
+        .hogs = load_acquire(&worker->hogs), /* and what the monitor has noted of the last */
         .deque_depth = deque_depth(&worker->deque),
         .run_queue_depth = run_queue_depth(worker),
         .stacks_cached = filch__stack_cache_glance(&worker->stacks),
