@@ -399,10 +399,16 @@ TEST(cancel, it_counts_again_after_a_shield_in_which_it_did_not) {
     run_with_all(cancel_around_a_shield, NULL);
 }
 
+struct outside {
+    atomic_bool begun, cancelled;
+};
+
 /* Awaited in a shield, on a stack that is large enough for a call in place: not touched. */
 static int sleep_undisturbed(void *arg) {
-    atomic_store((atomic_bool *)arg, true);
-    check_int(filch_sleep(FILCH_MS(2)), 0);
+    struct outside *outside = arg;
+    atomic_store(&outside->begun, true);
+    while (!atomic_load(&outside->cancelled)) check_int(filch_sleep(FILCH_US(500)), 0);
+    check_int(filch_sleep(FILCH_US(500)), 0);
     check(!filch_cancelled());
     return 6;
 }
@@ -424,12 +430,13 @@ static int await_in_shielded_scope(void *arg) {
 static int cancel_outside_shield(void *arg) {
     (void)arg;
     for (int round = 0; round < 10; round++) {
-        atomic_bool begun = false;
+        struct outside outside = {0};
         filch_task *task;
         filch_task_options options = {.stack_size = 512 << 10};
-        check_int(filch_spawn(&task, await_in_shielded_scope, &begun, &options), 0);
-        while (!atomic_load(&begun)) filch_yield();
+        check_int(filch_spawn(&task, await_in_shielded_scope, &outside, &options), 0);
+        while (!atomic_load(&outside.begun)) filch_yield();
         filch_task_cancel(task);
+        atomic_store(&outside.cancelled, true);
         check_int(result_of(task), 9);
     }
     return 0;
