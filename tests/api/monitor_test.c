@@ -394,26 +394,39 @@ static int64_t processor_ns(void) {
     return FILCH_SEC(used.tv_sec) + used.tv_nsec;
 }
 
-static int sleep_twice(void *arg) {
+static int sleep_long(void *arg) {
     (void)arg;
-    return filch_sleep(FILCH_SEC(1));
+    return filch_sleep(FILCH_SEC(4));
+}
+
+/* Until nobody has gone to sleep for a tenth of a second; how often they had by then. */
+static uint64_t wait_until_all_sleep(filch_runtime *runtime) {
+    uint64_t before, sleeps = stats_of(runtime).sleeps;
+    do {
+        before = sleeps;
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        sleeps = stats_of(runtime).sleeps;
+    } while (sleeps != before);
+    return sleeps;
 }
 
 TEST(monitor, an_idle_runtime_uses_no_processor) {
+    int result;
     filch_runtime *runtime;
     check_int(filch_runtime_create(&runtime, &(filch_options){.workers = 64}), 0);
     filch_task *task;
     check_int(filch_runtime_spawn(runtime, &task, meet_all, NULL, NULL), 0);
     check_int(filch_await(task, NULL, FILCH_NEVER), 0);
     wait_until_retired(runtime);
-    check_int(filch_runtime_spawn(runtime, &task, sleep_twice, NULL, NULL), 0);
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    uint64_t sleeps = stats_of(runtime).sleeps;
+    check_int(filch_runtime_spawn(runtime, &task, sleep_long, NULL, NULL), 0);
+    uint64_t sleeps = wait_until_all_sleep(runtime);
     int64_t before = processor_ns();
     nanosleep(&(struct timespec){.tv_nsec = 700000000}, NULL);
     int64_t used = processor_ns() - before;
     check_int(stats_of(runtime).sleeps, sleeps);
     check(used < 2000000); /* 700 looks take more; asleep it is some 50 us, for this thread */
-    check_int(filch_await(task, NULL, FILCH_NEVER), 0);
+    filch_task_cancel(task);
+    check_int(filch_await(task, &result, FILCH_NEVER), 0);
+    check_int(result, -ECANCELED);
     check_int(filch_runtime_destroy(runtime), 0);
 }
