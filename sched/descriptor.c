@@ -28,7 +28,7 @@ ATOMIC(struct filch_runtime *) filch__runtimes_table[RUNTIMES_MAX];
 extern const struct filch_descriptor filch__descriptor_here
     __attribute__((alias("filch_descriptor"), visibility("hidden"), used));
 
-/* More than that filch-top takes for nonsense. */
+/* What is larger filch-top takes for nonsense: RECORD_MAX in tools/top/layout.h. */
 enum { RECORD_BYTES_MAX = 1 << 16 };
 _Static_assert(sizeof(struct filch_runtime) <= RECORD_BYTES_MAX, "a runtime can be read by filch-top");
 _Static_assert(sizeof(struct filch__worker) <= RECORD_BYTES_MAX, "a worker can be read by filch-top");

@@ -296,7 +296,7 @@ static void count_hog(struct filch__worker *worker, int64_t lasts_ns) {
     memcpy(monitor->hog_name, name, sizeof name);
     filch__latch_leave(&monitor->name_latch);
     note_longest(monitor, lasts_ns);
-    store_release(&worker->hogs, worker->hogs + 1);
+    store_release(&worker->hogs, worker->hogs + 1); /* to the acquire in sched/stats.c */
 }
 
 /* Whether it is to be asked what it runs: once in a turn. */

@@ -169,7 +169,7 @@ static void add_blocking(filch_stats *stats, struct filch_runtime *runtime) {
 static void add_poller(filch_stats *stats, struct filch_runtime *runtime) {
     struct filch__poller *poller = load_acquire(&runtime->poller); /* carries all of it */
     if (poller == NULL) return;
-    uint64_t closed = load_acquire(&poller->closed);
+    uint64_t closed = load_acquire(&poller->closed); /* carries that each of these was opened */
     stats->fds_opened = load_relaxed(&poller->opened);
     stats->fds = stats->fds_opened - closed;
     stats->monitor_polls = load_relaxed(&poller->looks_of_others);

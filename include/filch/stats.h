@@ -8,10 +8,10 @@
 FILCH_BEGIN_DECLS
 
 /*
- * A runtime: sums over all workers, spares included, since it was made; then the present. Each figure is exact for itself,
- * but they are read one after the other while the program runs. `tasks` and `fds` are never less than those that live
- * all through the call. Forks that nobody stole are not counted: they cost less
- * than counting them would. Each park ends with one wake-up of the task, so these are not counted apart.
+ * A runtime: sums over all workers, spares included, since it was made; then the present. Each figure is exact for
+ * itself, but they are read one after the other while the program runs. `tasks` and `fds` are never less than those
+ * that live all through the call. Forks that nobody stole are not counted: they cost less than counting them would.
+ * Each park ends with one wake-up of the task, so these are not counted apart.
  */
 typedef struct filch_stats {
     uint64_t spawned;         /* tasks spawned, by `spawned_outside` threads too */
